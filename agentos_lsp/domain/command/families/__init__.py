@@ -1,0 +1,1 @@
+"""What programs would do, one table-driven file per family; `table` is the way in."""

@@ -1,0 +1,301 @@
+"""The fold: events in, `SessionState` out. Everything on any screen is computed from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from agentos_lsp.domain import approval, events, ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from agentos_lsp.domain import tools
+
+Status = Literal[
+    "starting", "idle", "running", "waiting", "paused", "interrupted", "merging", "merged", "discarded", "failed"
+]
+Step = Literal["requested", "waiting", "approved", "running", "background", "done", "refused", "unknown"]
+
+KEPT_CALLS = 300
+KEPT_OUTPUT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """Where the session works; `admin` is git's own folder for this worktree, as recorded when it was made."""
+
+    folder: str
+    admin: str
+    branch: str
+    scratch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call so far. `tail` is the end of what a command has printed; `told` is what the agent was told."""
+
+    call: ids.CallId
+    turn: ids.TurnId
+    at: datetime
+    request: tools.ToolRequest
+    step: Step = "requested"
+    verdict: events.VerdictWord | None = None
+    reasons: tuple[events.ReasonRecord, ...] = ()
+    parts: tuple[events.PartRecord, ...] = ()
+    prefix: tuple[str, ...] | None = None
+    approval: ids.ApprovalId | None = None
+    name: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    ended_by: str = ""
+    duration_s: float = 0.0
+    output: ids.BlobId | None = None
+    output_bytes: int = 0
+    tail: str = ""
+    told: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the call still waits for its end."""
+        return self.step in {"requested", "waiting", "approved", "running", "background"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something that a person said, and who."""
+
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What a session is after its first `sequence` events; `calls` keeps the last ones and all that are open.
+
+    `lines` are allowed exactly, each with the folder that it was approved in, relative to the worktree.
+    """
+
+    session: ids.SessionId = ids.SessionId("")
+    sequence: int = 0
+    started_at: datetime | None = None
+    changed_at: datetime | None = None
+    task: str = ""
+    agent: str = ""
+    script: str | None = None
+    model: str | None = None
+    repository: str = ""
+    base_branch: str | None = None
+    base_commit: ids.CommitId = ids.CommitId("")
+    head: ids.CommitId = ids.CommitId("")
+    worktree: Worktree | None = None
+    turn: ids.TurnId | None = None
+    turn_prompt: str = ""
+    queued: tuple[Prompt, ...] = ()
+    calls: Mapping[ids.CallId, Call] = field(default_factory=dict)
+    questions: Mapping[ids.ApprovalId, approval.Question] = field(default_factory=dict)
+    lines: frozenset[tuple[str, str]] = frozenset()
+    prefixes: tuple[tuple[str, ...], ...] = ()
+    commits: tuple[ids.CommitId, ...] = ()
+    findings: tuple[events.FindingRecord, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    notice: str = ""
+    paused: bool = False
+    interrupted: bool = False
+    merging: events.MergeAttempted | None = None
+    discarding: bool = False
+    ended: Literal["", "merged", "discarded", "failed"] = ""
+    merge_commit: ids.CommitId | None = None
+
+    @property
+    def status(self) -> Status:
+        """The one word that the lists show."""
+        if self.ended:
+            return self.ended
+        if self.merging is not None:
+            return "merging"
+        if self.questions:
+            return "waiting"
+        if self.interrupted:
+            return "interrupted"
+        if self.paused:
+            return "paused"
+        if self.worktree is None:
+            return "starting"
+        return "running" if self.turn is not None else "idle"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a person has still to merge or discard it."""
+        return not self.ended
+
+
+def fold(log: Iterable[events.AnyEvent], state: SessionState | None = None) -> SessionState:
+    """Returns the state after all events of `log`, oldest first, beginning from `state`."""
+    current = state or SessionState()
+    for event in log:
+        current = apply(current, event)
+    return current
+
+
+def apply(state: SessionState, event: events.AnyEvent) -> SessionState:
+    """Returns the state after one more event."""
+    return replace(_apply(state, event), session=event.session, sequence=event.sequence, changed_at=event.at)
+
+
+def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa: C901, PLR0912, PLR0915 - one arm for each event
+    match event:
+        case events.SessionStarted():
+            return replace(
+                state,
+                started_at=event.at,
+                task=event.task,
+                agent=event.agent,
+                script=event.script,
+                model=event.model,
+                repository=event.repository,
+                base_branch=event.base_branch,
+                base_commit=event.base_commit,
+                head=event.base_commit,
+            )
+        case events.WorktreeCreated():
+            worktree = Worktree(event.folder, event.admin, event.branch, event.scratch)
+            return replace(state, worktree=worktree, head=event.commit)
+        case events.WorktreeRemoved():
+            return replace(state, worktree=None)
+        case events.TurnStarted():
+            queued = state.queued[1:] if state.queued and state.queued[0].text == event.prompt else state.queued
+            return replace(
+                state, turn=event.turn, turn_prompt=event.prompt, queued=queued, interrupted=False, notice=""
+            )
+        case events.TurnFinished():
+            return replace(state, turn=None, turn_prompt="", notice=event.summary)
+        case events.PromptQueued():
+            return replace(state, queued=(*state.queued, Prompt(event.prompt, event.by)))
+        case events.AgentMessage():
+            return replace(state, notice=event.text)
+        case events.ToolCallRequested():
+            return _with_call(state, Call(event.call, event.turn, event.at, event.request))
+        case events.ToolCallRefused():
+            return _change(state, event.call, step="refused", told=event.message)
+        case events.CommandClassified():
+            return _change(
+                state,
+                event.call,
+                verdict=event.verdict,
+                reasons=event.reasons,
+                parts=event.parts,
+                prefix=event.prefix,
+            )
+        case events.ApprovalRequested():
+            question = approval.Question(event.approval, event.call, event.digest, event.line, event.cwd, event.prefix)
+            asked = replace(state, questions={**state.questions, event.approval: question})
+            return _change(asked, event.call, step="waiting", approval=event.approval)
+        case events.ApprovalDecided():
+            asked_call = state.questions[event.approval].call if event.approval in state.questions else None
+            decided = replace(state, questions=_without(state.questions, event.approval))
+            if asked_call is None or event.outcome == "rejected":
+                return decided
+            return _change(decided, asked_call, step="approved")
+        case events.ApprovalWithdrawn():
+            asked_call = state.questions[event.approval].call if event.approval in state.questions else None
+            withdrawn = replace(state, questions=_without(state.questions, event.approval))
+            return withdrawn if asked_call is None else _change(withdrawn, asked_call, step="requested", approval=None)
+        case events.AllowlistExtended():
+            lines = state.lines if event.line is None else state.lines | {(event.line, event.cwd)}
+            prefixes = state.prefixes
+            if event.prefix is not None and event.prefix not in prefixes:
+                prefixes = (*prefixes, event.prefix)
+            return replace(state, lines=lines, prefixes=prefixes)
+        case events.CommandStarted():
+            step: Step = "running" if event.background is None else "background"
+            return _change(state, event.call, step=step, name=event.background)
+        case events.CommandOutput():
+            call = state.calls.get(event.call)
+            tail = ((call.tail if call else "") + event.text)[-KEPT_OUTPUT:]
+            return _change(state, event.call, tail=tail)
+        case events.CommandFinished():
+            return _change(
+                state,
+                event.call,
+                step="done",
+                exit_code=event.exit_code,
+                signal=event.signal,
+                ended_by=event.ended_by,
+                duration_s=event.duration_s,
+                output=event.output,
+                output_bytes=event.output_bytes,
+            )
+        case events.FileRead() | events.FileWritten():
+            return _change(state, event.call, step="done")
+        case events.FileWriteAttempted():
+            return _change(state, event.call, step="running")
+        case events.FileRefused():
+            return _change(state, event.call, step="refused", told=event.message)
+        case events.DiffInspected():
+            return replace(state, findings=event.findings)
+        case events.CommitAttempted():
+            return _change(state, event.call, step="running")
+        case events.CommitMade():
+            made = replace(state, head=event.commit, commits=(*state.commits, event.commit))
+            return _change(made, event.call, step="done")
+        case events.CommitRefused():
+            return _change(replace(state, findings=event.findings), event.call, step="refused", told=event.message)
+        case events.MergeAttempted():
+            return replace(state, merging=event, conflicts=(), notice="")
+        case events.MergeMade():
+            return replace(state, merging=None, ended="merged", merge_commit=event.commit)
+        case events.MergeConflicted():
+            return replace(state, merging=None, conflicts=event.paths, notice=f"Conflicts with {event.into}.")
+        case events.MergeRefused():
+            return replace(state, merging=None, notice=event.reason)
+        case events.DiscardAttempted():
+            return replace(state, discarding=True)
+        case events.SessionDiscarded():
+            return replace(state, ended="discarded", discarding=False, turn=None, questions={})
+        case events.SessionPaused():
+            return replace(state, paused=True)
+        case events.SessionStopped():
+            return state
+        case events.SessionInterrupted():
+            return _interrupt(state)
+        case events.SessionResumed():
+            return replace(state, paused=False, interrupted=False)
+        case events.FailureRecorded():
+            ended: Literal["", "failed"] = "failed" if state.worktree is None and not state.ended else ""
+            return replace(state, notice=event.message, ended=state.ended or ended)
+        case _:
+            assert_never(event)
+
+
+def _with_call(state: SessionState, call: Call) -> SessionState:
+    calls = dict(state.calls)
+    if len(calls) >= KEPT_CALLS:
+        oldest = next((key for key, kept in calls.items() if not kept.is_open), None)
+        if oldest is not None:
+            del calls[oldest]
+    calls[call.call] = call
+    return replace(state, calls=calls)
+
+
+def _change(state: SessionState, call: ids.CallId, **changes: Any) -> SessionState:  # noqa: ANN401 - the fields are those of the arms above
+    if call not in state.calls:
+        return state
+    changed = replace(state.calls[call], **changes)
+    return replace(state, calls={**state.calls, call: changed})
+
+
+def _interrupt(state: SessionState) -> SessionState:
+    """What ran is unknown from here on; what waited goes on waiting."""
+    calls = {
+        key: replace(call, step="unknown") if call.step in {"running", "background"} else call
+        for key, call in state.calls.items()
+    }
+    return replace(state, calls=calls, interrupted=state.turn is not None, merging=None, discarding=False)
+
+
+def _without(
+    questions: Mapping[ids.ApprovalId, approval.Question], gone: ids.ApprovalId
+) -> dict[ids.ApprovalId, approval.Question]:
+    return {key: question for key, question in questions.items() if key != gone}

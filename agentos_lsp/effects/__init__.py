@@ -1,0 +1,1 @@
+"""What touches the world: one door for each outside thing."""

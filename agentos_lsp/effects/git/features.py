@@ -1,0 +1,125 @@
+"""What a repository uses that libgit2 would get wrong, refused in words before a session touches anything.
+
+Source: measured against git with libgit2 1.9: filter drivers and `working-tree-encoding` are not run on checkout,
+sparse checkouts are filled, missing objects of partial clones are not fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pygit2
+
+from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
+from agentos_lsp.effects.git import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentos_lsp.effects.git.opening import Repository
+
+_FILTER = re.compile(rb"(?<![\w-])filter=([^\s]+)")
+_OTHER_CLONE = "Use a clone of the repository without it (`git clone` into another folder) and start the session there."
+
+
+def unopenable(git_dir: str, reason: str) -> AgentosError:
+    """Says in words why a git directory could not be opened."""
+    lowered = reason.lower()
+    if "owned by" in lowered or "ownership" in lowered:
+        folder = git_dir.rstrip("/").rpartition("/")[0]
+        return UserError(
+            f"The repository at {folder} belongs to another user, so git does not trust it.",
+            f"If you trust it, run `git config --global --add safe.directory {folder}` and try again.",
+        )
+    if "object format" in lowered or "objectformat" in lowered:
+        return UserError("The repository uses SHA-256 object names, which sessions cannot work on.", _OTHER_CLONE)
+    if "refstorage" in lowered:
+        return UserError(
+            "The repository keeps its branches as a reftable, which sessions cannot work on.",
+            "Run `git refs migrate --ref-format=files` (git 2.46 or newer), or use another clone.",
+        )
+    if "extension" in lowered:
+        return UserError(f"The repository needs a feature that is not supported ({reason}).", _OTHER_CLONE)
+    return EffectError("git", f"open the repository at {git_dir}", reason, retry_may_help=False)
+
+
+def refuse_unsupported(repository: Repository, common_dir: str, tree: bytes) -> tuple[str, ...]:
+    """Checks the features that matter when a tree is checked out.
+
+    Returns:
+        The paths of the tree's submodules, which are allowed and stay empty.
+
+    Raises:
+        UserError: Something would be checked out wrongly; says what and what to do.
+    """
+    config = repository.config
+    _refuse_split_index(repository)
+    if _is_true(config, "core.sparseCheckout"):
+        raise UserError(
+            "The checkout is sparse, and a session's worktree would not keep to its patterns.",
+            "Run `git sparse-checkout disable`, or start the session in a full checkout.",
+        )
+    promisors = any(entry.name.lower().endswith(".promisor") for entry in config)
+    if "extensions.partialClone" in config or promisors:
+        raise UserError(
+            "The repository is a partial clone, so files may be missing when a session needs them.",
+            "Fetch everything (`git fetch --refetch --no-filter`) into a full clone and start the session there.",
+        )
+    submodules: list[str] = []
+    for path, entry in trees.walk(repository, tree):
+        if entry.mode == trees.SUBMODULE:
+            submodules.append(os.fsdecode(path))
+        elif path.rpartition(b"/")[2] == b".gitattributes" and entry.mode != trees.LINK:
+            _refuse_attributes(config, repository.read(pygit2.Oid(raw=entry.oid))[1], os.fsdecode(path))
+    for where, text in other_attributes(config, common_dir):
+        _refuse_attributes(config, text, where)
+    return tuple(submodules)
+
+
+def _refuse_split_index(repository: Repository) -> None:
+    try:
+        repository.index.read()
+    except pygit2.GitError as error:
+        if "extension" not in str(error):
+            raise
+        raise UserError(
+            "The checkout uses a split index, which sessions cannot read.",
+            "Run `git update-index --no-split-index` and try again.",
+        ) from error
+
+
+def other_attributes(config: pygit2.Config, common_dir: str) -> Iterator[tuple[str, bytes]]:
+    """Yields the attribute files that are not part of the tree: the repository's and the person's."""
+    try:
+        own = config["core.attributesFile"] or ""
+    except KeyError:
+        own = "~/.config/git/attributes"
+    for path in (Path(common_dir, "info", "attributes"), Path(own).expanduser()):
+        if path.is_file():
+            yield str(path), path.read_bytes()
+
+
+def _refuse_attributes(config: pygit2.Config, text: bytes, where: str) -> None:
+    """Refuses encodings, and filters that the person has a driver for; without one git does not filter either."""
+    if b"working-tree-encoding" in text:
+        raise UserError(
+            f"{where} asks for another encoding in the working tree, which a session would check out wrongly.",
+            "Convert these files to UTF-8 and drop `working-tree-encoding`, or work on them without a session.",
+        )
+    for name in {os.fsdecode(found) for found in _FILTER.findall(text)}:
+        if any(f"filter.{name}.{part}" in config for part in ("smudge", "clean", "process")):
+            kind = "Git LFS" if name == "lfs" else f"the filter `{name}`"
+            raise UserError(
+                f"{where} passes files through {kind}, which a session would check out unfiltered.",
+                "Sessions on repositories with filters are not supported yet; work on a clone without them.",
+            )
+
+
+def _is_true(config: pygit2.Config, name: str) -> bool:
+    try:
+        return config.get_bool(name)
+    except (KeyError, ValueError):
+        return False

@@ -1,0 +1,181 @@
+"""Git trees read and written as the bytes they are, so that every file name survives and equal folders are skipped.
+
+Paths are bytes here; `os.fsdecode` at the door makes them text, with `surrogateescape` for names that are not UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from agentos_lsp.domain.errors import EffectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agentos_lsp.effects.git.opening import Repository
+
+FOLDER = 0o040000
+FILE = 0o100644
+PROGRAM = 0o100755
+LINK = 0o120000
+SUBMODULE = 0o160000
+
+_FORBIDDEN = frozenset({b".git", b"git~1"})
+_IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a tree holds at a path: a git mode and a 20-byte object name."""
+
+    mode: int
+    oid: bytes
+
+
+def is_forbidden(name: bytes) -> bool:
+    """Tells whether a name in a tree could lead out of a folder or into a git directory, on any file system.
+
+    Source: git's `verify_path` with `core.protectHFS` and `core.protectNTFS`.
+    """
+    if b"/" in name or name in {b"", b".", b".."}:
+        return True
+    plain = name.lower().rstrip(b" .")
+    if not plain.isascii():
+        plain = _IGNORED_BY_HFS.sub("", plain.decode("utf-8", "replace")).encode()
+    return plain in _FORBIDDEN
+
+
+def tree_of(repository: Repository, commit: str) -> bytes:
+    """Returns the name of a commit's tree; `commit` may name a tree too."""
+    return repository[pygit2.Oid(hex=commit)].peel(pygit2.Tree).id.raw
+
+
+def entries(repository: Repository, tree: bytes) -> dict[bytes, Entry]:
+    """Returns the entries of one tree, in the order they are stored.
+
+    Source: gitformat-tree, "mode name NUL 20-byte-name", repeated.
+
+    Raises:
+        EffectError: It is not a tree, or holds a name that could lead outside: an agent can write any bytes as a tree.
+    """
+    kind, data = repository.read(pygit2.Oid(raw=tree))[:2]
+    if kind != ObjectType.TREE:
+        raise EffectError("git", f"read tree {tree.hex()}", "it is not a tree", retry_may_help=False)
+    found: dict[bytes, Entry] = {}
+    at = 0
+    while at < len(data):
+        space = data.index(b" ", at)
+        end = data.index(b"\0", space)
+        name = data[space + 1 : end]
+        if is_forbidden(name):
+            shown = name.decode(errors="replace")
+            raise EffectError("git", "read a tree", f"it holds the forbidden name {shown!r}", retry_may_help=False)
+        found[name] = Entry(int(data[at:space], 8), data[end + 1 : end + 21])
+        at = end + 21
+    return found
+
+
+def walk(repository: Repository, tree: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+    """Yields every file, link and submodule below a tree with its path, in the order of an index."""
+    for name, entry in entries(repository, tree).items():
+        if entry.mode == FOLDER:
+            yield from walk(repository, entry.oid, prefix + name + b"/")
+        else:
+            yield prefix + name, entry
+
+
+def difference(
+    repository: Repository, old: bytes | None, new: bytes | None, prefix: bytes = b""
+) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
+    """Yields (path, old, new) for each file that differs between two trees; equal folders are not opened."""
+    if old == new:
+        return
+    before = entries(repository, old) if old is not None else {}
+    after = entries(repository, new) if new is not None else {}
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        old_folder = was.oid if was is not None and was.mode == FOLDER else None
+        new_folder = now.oid if now is not None and now.mode == FOLDER else None
+        old_file = was if old_folder is None else None
+        new_file = now if new_folder is None else None
+        if old_file is not None or new_file is not None:
+            yield prefix + name, old_file, new_file
+        if old_folder is not None or new_folder is not None:
+            yield from difference(repository, old_folder, new_folder, prefix + name + b"/")
+
+
+class Lookup:
+    """Finds paths in one tree; a folder that was opened for one path is kept for the next."""
+
+    def __init__(self, repository: Repository, tree: bytes) -> None:
+        self._repository = repository
+        self._tree = tree
+        self._opened: dict[bytes, dict[bytes, Entry]] = {}
+
+    def find(self, path: bytes) -> Entry | None:
+        """Returns what the tree holds at a path, a folder included, or None."""
+        entry = Entry(FOLDER, self._tree)
+        for name in path.split(b"/"):
+            if entry.mode != FOLDER:
+                return None
+            if entry.oid not in self._opened:
+                self._opened[entry.oid] = entries(self._repository, entry.oid)
+            found = self._opened[entry.oid].get(name)
+            if found is None:
+                return None
+            entry = found
+        return entry
+
+    def file(self, path: bytes) -> Entry | None:
+        """Returns the file, link or submodule at a path, or None."""
+        found = self.find(path)
+        return None if found is None or found.mode == FOLDER else found
+
+
+def edited(repository: Repository, tree: bytes | None, edits: Mapping[bytes, Entry | None]) -> bytes | None:
+    """Writes the tree that results from replacing or (None) removing files, touching only the folders on their way.
+
+    Returns:
+        The new tree's name, or None if nothing is left in it.
+    """
+    here = entries(repository, tree) if tree is not None else {}
+    below: dict[bytes, dict[bytes, Entry | None]] = {}
+    for path, entry in edits.items():
+        name, _, rest = path.partition(b"/")
+        if rest:
+            below.setdefault(name, {})[rest] = entry
+        elif entry is not None:
+            here[name] = entry
+        elif name in here and here[name].mode != FOLDER:
+            del here[name]
+    for name, inner in below.items():
+        present = here.get(name)
+        folder = present.oid if present is not None and present.mode == FOLDER else None
+        changed = edited(repository, folder, inner)
+        if changed is not None:
+            here[name] = Entry(FOLDER, changed)
+        elif folder is not None:
+            del here[name]
+    return written(repository, here) if here else None
+
+
+def written(repository: Repository, contents: Mapping[bytes, Entry]) -> bytes:
+    """Writes one tree object and returns its name.
+
+    Source: git's base_name_compare: a folder sorts as if its name ended in a slash.
+    """
+    ordered = sorted(contents.items(), key=lambda item: item[0] + b"/" if item[1].mode == FOLDER else item[0])
+    data = b"".join(b"%o %s\0%s" % (entry.mode, name, entry.oid) for name, entry in ordered)
+    return repository.write(ObjectType.TREE, data).raw
+
+
+def empty(repository: Repository) -> bytes:
+    """Returns the name of the tree that holds nothing."""
+    return written(repository, {})

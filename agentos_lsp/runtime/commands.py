@@ -1,0 +1,286 @@
+"""A session's commands as the gate starts them: output told in pieces and kept whole, named ones in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import logging
+import os
+import posixpath
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentos_lsp.domain.errors import AgentosError, InternalError
+from agentos_lsp.effects.process import commands as processes
+from agentos_lsp.effects.process import environment as environments
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from typing import Any
+
+    from agentos_lsp.domain import approval, ids
+    from agentos_lsp.domain.command import verdict
+    from agentos_lsp.effects.store import Store
+
+LOG = logging.getLogger(__name__)
+
+KEPT_OUTPUT_BYTES = 256 << 20
+TOLD_OUTPUT_BYTES = 1 << 20
+"""How much of one command's output becomes events; all that is kept is in its blob."""
+
+TELL_EVERY_S = 0.1
+STOP_GRACE = timedelta(seconds=3)
+_ENDS = 20_000
+
+_PATHLIKE = re.compile(r"[^\0\s\"'`$;|&<>(){}\[\],=:]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended; `start` and `tail` are the ends of what it printed, `output` holds the whole."""
+
+    exit_code: int | None
+    signal: int | None
+    ended_by: processes.EndedBy
+    duration: timedelta
+    output: ids.BlobId | None
+    output_bytes: int
+    truncated: bool
+    start: str
+    tail: str
+
+
+class Runner:
+    """Starts the commands of one session.
+
+    Args:
+        session: Its name.
+        state_folder: Where spools and the session's scratch folder lie.
+        store: Where outputs are kept.
+        environment: What commands inherit, before it is stripped.
+    """
+
+    def __init__(
+        self, session: ids.SessionId, state_folder: Path, store: Store, environment: Mapping[str, str]
+    ) -> None:
+        self.store = store
+        self.home = environment.get("HOME", "/")
+        self._spools = state_folder / "spool" / session
+        scratch = state_folder / "scratch" / session
+        self._environment = environments.scrubbed(environment, scratch=str(scratch))
+        self._scratch = scratch
+        self._processes = processes.Processes(secrets.token_hex(8))
+        self._background: dict[str, processes.Running] = {}
+
+    @property
+    def background(self) -> dict[str, processes.Running]:
+        """The background processes that run, by name."""
+        return {name: running for name, running in self._background.items() if running.alive}
+
+    async def run(
+        self, cleared: approval.Cleared, *, limit: timedelta, on_output: Callable[[str], Awaitable[None]]
+    ) -> Finished:
+        """Runs a cleared line to its end, or to its time limit.
+
+        Raises:
+            EffectError: It could not be started.
+        """
+        spool = await self._spool()
+        told = _Told()
+        finished: processes.Finished | None = None
+        failure: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(told.pump(on_output))
+                try:
+                    finished = await self._processes.run(
+                        cleared,
+                        self._environment,
+                        timeout=limit,
+                        output_limit_bytes=KEPT_OUTPUT_BYTES,
+                        on_output=told.add,
+                        spool=str(spool),
+                    )
+                except BaseException:
+                    # What it printed so far was told; nobody will ask for the rest.
+                    await asyncio.to_thread(spool.unlink, missing_ok=True)
+                    raise
+                finally:
+                    told.close()
+        except* AgentosError as errors:
+            # A group hides what failed from those who know what to do about it.
+            failure = errors.exceptions[0]
+        if failure is not None:
+            raise failure
+        if finished is None:
+            raise InternalError("A command ended without an outcome.")
+        return await self._kept(finished)
+
+    async def start(
+        self,
+        cleared: approval.Cleared,
+        name: str,
+        on_end: Callable[[Finished], Awaitable[None]],
+    ) -> Coroutine[Any, Any, None]:
+        """Starts a cleared line in the background.
+
+        Returns:
+            What waits for its end and reports it; the caller runs it beside the session.
+
+        Raises:
+            UserError: The name cannot be used, or too many run.
+            EffectError: It could not be started.
+        """
+        running = await self._processes.start(
+            cleared,
+            name,
+            self._environment,
+            output_limit_bytes=KEPT_OUTPUT_BYTES,
+            spool=str(await self._spool()),
+        )
+        self._background[name] = running
+
+        async def report() -> None:
+            await on_end(await self._kept(await running.wait()))
+
+        return report()
+
+    def background_output(self, name: str) -> str | None:
+        """Returns the last of what a background process has printed, None if there was never one of that name."""
+        running = self._background.get(name)
+        if running is None:
+            return None
+        size = running.finished.size_bytes if running.finished is not None else None
+        since = 0 if size is None else max(0, size - _ENDS)
+        return running.output(since).decode("utf-8", "replace")
+
+    async def stop(self, name: str) -> None:
+        """Ends a background process and everything that it had started."""
+        await self._processes.stop(name, STOP_GRACE)
+
+    async def stop_all(self) -> None:
+        """Ends every process of the session."""
+        await self._processes.stop_all()
+
+    def clear_remains(self) -> None:
+        """Removes the spools of commands that nobody waits for any more."""
+        shutil.rmtree(self._spools, ignore_errors=True)
+
+    async def _spool(self) -> Path:
+        def make() -> Path:
+            self._spools.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._spools / secrets.token_hex(12)
+
+        return await asyncio.to_thread(make)
+
+    async def _kept(self, finished: processes.Finished) -> Finished:
+        spool = Path(finished.output)
+
+        def keep() -> tuple[ids.BlobId | None, bytes, bytes]:
+            size = spool.stat().st_size if spool.exists() else 0
+            if size == 0:
+                spool.unlink(missing_ok=True)
+                return None, b"", b""
+            with spool.open("rb") as stream:
+                start = stream.read(_ENDS)
+                stream.seek(max(0, size - _ENDS))
+                tail = stream.read()
+            return self.store.adopt_blob(spool), start, tail
+
+        blob, start, tail = await asyncio.to_thread(keep)
+        return Finished(
+            finished.exit_code,
+            finished.signal,
+            finished.ended_by,
+            finished.duration,
+            blob,
+            finished.size_bytes,
+            finished.truncated,
+            start.decode("utf-8", "replace"),
+            tail.decode("utf-8", "replace"),
+        )
+
+
+class _Told:
+    """Gathers pieces of output and tells them together, up to a bound."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._left = TOLD_OUTPUT_BYTES
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def add(self, piece: bytes) -> None:
+        """Takes a piece; what is over the bound is left to the blob."""
+        if self._left > 0:
+            self._pieces.append(piece[: self._left])
+            self._left -= len(piece)
+            self._wake.set()
+
+    def close(self) -> None:
+        """Tells the rest, and ends."""
+        self._closed = True
+        self._wake.set()
+
+    async def pump(self, on_output: Callable[[str], Awaitable[None]]) -> None:
+        """Tells what comes until it is closed."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while True:
+            await self._wake.wait()
+            if not self._closed:
+                await asyncio.sleep(TELL_EVERY_S)
+            self._wake.clear()
+            pieces, self._pieces = self._pieces, []
+            text = decoder.decode(b"".join(pieces), final=self._closed)
+            if text:
+                try:
+                    await on_output(text)
+                except AgentosError as error:
+                    # The command goes on; all that it prints is in its blob.
+                    LOG.warning("some output was not told: %s", error)
+            if self._closed and not self._pieces:
+                return
+
+
+def links(judged: verdict.Assessment, cwd: str, worktree: str) -> dict[str, str]:
+    """Finds the symbolic links on the way of every word of a line that could be a path.
+
+    Args:
+        judged: The line as it was understood; words that are not certain are read from its text.
+        cwd: Where it would start.
+        worktree: Words are tried from here too, since a line may change folder.
+
+    Returns:
+        Each link's path with its final target, both absolute.
+    """
+    words = {word for part in judged.parts for word in part.words if word}
+    words |= set(_PATHLIKE.findall(judged.line))
+    starts = {cwd, worktree, *(posixpath.normpath(posixpath.join(cwd, word)) for word in words if "/" not in word)}
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for word in words:
+        for start in starts if not word.startswith("/") else {"/"}:
+            path = posixpath.join(start, word)
+            _add_links(path, seen, found)
+    return found
+
+
+def _add_links(path: str, seen: set[str], found: dict[str, str]) -> None:
+    steps = [step for step in path.split("/") if step not in {"", "."}]
+    at = ""
+    for step in steps[:64]:
+        at = posixpath.normpath(f"{at}/{step}")
+        if at in seen:
+            continue
+        seen.add(at)
+        try:
+            if os.path.islink(at):  # noqa: PTH114 - one lstat, on text that may be no path at all
+                found[at] = os.path.realpath(at)
+        except (OSError, ValueError):
+            return

@@ -1,0 +1,107 @@
+"""The `agentos://` addresses: which document a URI names. Ids are looked up, never taken as paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, unquote
+
+from agentos_lsp.domain import ids
+from agentos_lsp.domain.errors import UserError
+
+SCHEME = "agentos"
+
+OVERVIEW = "agentos://sessions.md"
+
+
+_Kind = Literal["session.md", "changes.diff", "trace.md"]
+_KINDS: dict[str, _Kind] = {"session.md": "session.md", "changes.diff": "changes.diff", "trace.md": "trace.md"}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`agentos://sessions.md`: all sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDocument:
+    """`agentos://SESSION/session.md`, `…/changes.diff` or `…/trace.md`."""
+
+    session: ids.SessionId
+    kind: _Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """`agentos://SESSION/base/PATH`: a file as it was where the session began."""
+
+    session: ids.SessionId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`agentos://SESSION/output/CALL.txt`: all that a command printed."""
+
+    session: ids.SessionId
+    call: ids.CallId
+
+
+Document = Overview | SessionDocument | Base | Output
+
+
+def parse(uri: str) -> Document:
+    """Reads an address; the number of slashes after the scheme does not matter.
+
+    Raises:
+        UserError: It names no document of ours.
+    """
+    scheme, _, rest = uri.partition(":")
+    name, _, path = rest.lstrip("/").partition("/")
+    if scheme.lower() == SCHEME:
+        if name == "sessions.md" and not path:
+            return Overview()
+        if ids.SESSION_ID.fullmatch(name) and _can_be_a_path(path):
+            session = ids.SessionId(name)
+            if path in _KINDS:
+                return SessionDocument(session, _KINDS[path])
+            kind, _, last = path.partition("/")
+            if kind == "base" and last:
+                return Base(session, unquote(last, errors="surrogateescape"))
+            if kind == "output" and last.endswith(".txt"):
+                return Output(session, ids.CallId(last.removesuffix(".txt")))
+    raise UserError("There is no such document.", f"Open {OVERVIEW}; it leads to all others.")
+
+
+def _can_be_a_path(text: str) -> bool:
+    """Whether a system could know a file by it: JSON can spell half characters, which none can."""
+    try:
+        unquote(text, errors="surrogateescape").encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def page(session: str) -> str:
+    """Returns the address of a session's page."""
+    return f"agentos://{session}/session.md"
+
+
+def changes(session: str) -> str:
+    """Returns the address of a session's diff."""
+    return f"agentos://{session}/changes.diff"
+
+
+def trace(session: str) -> str:
+    """Returns the address of a session's trace."""
+    return f"agentos://{session}/trace.md"
+
+
+def base(session: str, path: str) -> str:
+    """Returns the address of a file as it was at a session's start."""
+    return f"agentos://{session}/base/{quote(path, errors='surrogateescape')}"
+
+
+def output(session: str, call: str) -> str:
+    """Returns the address of a command's output."""
+    return f"agentos://{session}/output/{call}.txt"

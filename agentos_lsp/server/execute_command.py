@@ -1,0 +1,225 @@
+"""`workspace/executeCommand`: reads the one object of each command, checks the permission, and asks the runtime.
+
+A handler translates, submits and returns: it never waits for a person, an agent or a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from agentos_lsp.domain import approval, ids, review
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.runtime import ending, supervisor
+from agentos_lsp.server import documents, protocol, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lsprotocol import types as lsp
+
+    from agentos_lsp.domain import state
+    from agentos_lsp.server.client import Client
+
+_MAX_PATH_BYTES = 4096
+_SHOWN_CHARACTERS = 200
+
+
+async def execute(client: Client, params: lsp.ExecuteCommandParams) -> object:
+    """Carries out a command for a client.
+
+    Raises:
+        UserError: The connection lacks the permission, or the runtime cannot do what is asked.
+        InvalidParamsError: The argument is not the object that the command takes.
+    """
+    spec = protocol.COMMANDS[params.command]
+    client.need(spec.permission)
+    argument = wire.command_argument(params, spec.argument)
+    return await _HANDLERS[params.command](client, argument)
+
+
+async def _start(client: Client, wanted: protocol.StartSession) -> object:
+    workspace = _first_folder(client) if wanted.workspace is None else wanted.workspace
+    session = await client.runtime.start(
+        supervisor.Start(
+            _path(workspace),
+            wanted.task,
+            wanted.agent,
+            None if wanted.script is None else _path(wanted.script),
+            wanted.model,
+            client.name,
+        )
+    )
+    return {"session": session, "page": documents.page(session)}
+
+
+async def _list(client: Client, wanted: protocol.Nothing) -> object:
+    del wanted
+    return {"sessions": [_row(one) for one in await client.runtime.all_states()]}
+
+
+async def _show(client: Client, wanted: protocol.OneSession) -> object:
+    one = await client.runtime.state(ids.SessionId(wanted.session))
+    questions = [
+        {
+            "approval": question.approval,
+            "digest": question.digest,
+            "line": question.line,
+            "cwd": question.cwd,
+            "prefix": None if question.prefix is None else list(question.prefix),
+        }
+        for question in one.questions.values()
+    ]
+    return {
+        **_row(one),
+        "branch": None if one.worktree is None else one.worktree.branch,
+        "worktree": None if one.worktree is None else one.worktree.folder,
+        "baseBranch": one.base_branch,
+        "baseCommit": one.base_commit,
+        "head": one.head,
+        "notice": one.notice,
+        "approvals": questions,
+        "conflicts": list(one.conflicts),
+        "findings": [finding.model_dump(mode="json") for finding in one.findings],
+    }
+
+
+async def _open(client: Client, wanted: protocol.OpenDocument) -> object:
+    if wanted.document == "overview":
+        uri = documents.OVERVIEW
+    else:
+        session = wanted.session or _only(client)
+        await client.runtime.state(ids.SessionId(session))
+        uri = {"page": documents.page, "changes": documents.changes, "trace": documents.trace}[wanted.document](session)
+    return {"uri": uri, "shown": client.show(uri)}
+
+
+async def _prompt(client: Client, wanted: protocol.PromptSession) -> object:
+    await client.runtime.prompt(ids.SessionId(wanted.session), wanted.text, client.name)
+    return await _status(client, wanted)
+
+
+async def _pause(client: Client, wanted: protocol.OneSession) -> object:
+    await client.runtime.pause(ids.SessionId(wanted.session), client.name)
+    return await _status(client, wanted)
+
+
+async def _resume(client: Client, wanted: protocol.OneSession) -> object:
+    await client.runtime.resume(ids.SessionId(wanted.session), client.name)
+    return await _status(client, wanted)
+
+
+async def _stop(client: Client, wanted: protocol.OneSession) -> object:
+    await client.runtime.stop(ids.SessionId(wanted.session), client.name)
+    return await _status(client, wanted)
+
+
+async def _merge(client: Client, wanted: protocol.MergeSession) -> object:
+    unsaved = await asyncio.to_thread(client.unsaved_files)
+    merge = ending.Merge(wanted.strategy, wanted.into, wanted.message, client.name)
+    outcome = await client.runtime.merge(ids.SessionId(wanted.session), merge, unsaved)
+    if isinstance(outcome, ending.Merged):
+        return {"merged": True, "into": outcome.into, "commit": outcome.commit, "files": list(outcome.files)}
+    return {"merged": False, "kind": outcome.kind, "message": outcome.message, "paths": list(outcome.paths)}
+
+
+async def _discard(client: Client, wanted: protocol.DiscardSession) -> object:
+    session = ids.SessionId(wanted.session)
+    runtime = client.runtime
+    lost = await (runtime.discard(session, client.name) if wanted.confirm else runtime.losses(session))
+    return {"discarded": wanted.confirm, "commits": list(lost.commits), "uncommitted": list(lost.uncommitted)}
+
+
+async def _decide(client: Client, wanted: protocol.DecideApproval) -> object:
+    given = approval.Answer(
+        ids.ApprovalId(wanted.approval),
+        wanted.digest,
+        wanted.outcome,
+        wanted.scope,
+        client.name,
+        wanted.comment,
+    )
+    counted = await client.runtime.decide(ids.SessionId(wanted.session), given)
+    if isinstance(counted, approval.Stale):
+        # Editors do not look at the results of commands that code actions run.
+        client.tell(counted.reason)
+        return {"counted": False, "message": counted.reason}
+    return {"counted": True, "message": ""}
+
+
+async def _check(client: Client, wanted: protocol.CheckCommand) -> object:
+    session = None if wanted.session is None else ids.SessionId(wanted.session)
+    judged = await client.runtime.check(wanted.line, session)
+    return {
+        "verdict": judged.verdict.word,
+        "reasons": [reason.text for reason in judged.reasons],
+        "parts": [
+            {"text": part.text, "verdict": part.verdict.word, "reasons": [reason.text for reason in part.reasons]}
+            for part in judged.parts
+        ],
+        "prefix": None if judged.prefix is None else list(judged.prefix),
+    }
+
+
+# Each handler takes the model that its command names in `protocol.COMMANDS`; `execute` has validated it.
+_HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
+    "agentos.session.start": _start,
+    "agentos.session.list": _list,
+    "agentos.session.show": _show,
+    "agentos.session.open": _open,
+    "agentos.session.prompt": _prompt,
+    "agentos.session.pause": _pause,
+    "agentos.session.resume": _resume,
+    "agentos.session.stop": _stop,
+    "agentos.session.merge": _merge,
+    "agentos.session.discard": _discard,
+    "agentos.approval.decide": _decide,
+    "agentos.command.check": _check,
+}
+
+
+async def _status(client: Client, wanted: protocol.OneSession) -> object:
+    return _row(await client.runtime.state(ids.SessionId(wanted.session)))
+
+
+def _row(one: state.SessionState) -> dict[str, object]:
+    return {"session": one.session, "task": one.task, "status": one.status, "waiting": len(one.questions)}
+
+
+def _first_folder(client: Client) -> str:
+    folders = list(client.server.workspace.folders.values())
+    if folders:
+        return str(folders[0].uri)
+    root: str | None = client.server.workspace.root_uri
+    if root:
+        return root
+    raise UserError("The editor has no folder open.", "Open a folder of a git repository, or name one as `workspace`.")
+
+
+def _only(client: Client) -> str:
+    live = [one.session for one in client.runtime.states() if one.is_live]
+    if len(live) != 1:
+        raise UserError("Which session?", f"Name one; {documents.OVERVIEW} lists them.")
+    return live[0]
+
+
+def _path(text: str) -> str:
+    """Turns a `file:` URI or a path into an absolute path.
+
+    Raises:
+        UserError: It is neither.
+    """
+    path = text
+    try:
+        if text.startswith("file:"):
+            path = unquote(urlsplit(text).path, errors="surrogateescape")
+        encoded = os.fsencode(path)
+    except ValueError:
+        encoded = b""
+    if not Path(path).is_absolute() or not encoded or b"\0" in encoded or len(encoded) > _MAX_PATH_BYTES:
+        shown = review.visible(text[:_SHOWN_CHARACTERS])
+        raise UserError(f"{shown!r} is not an absolute path.", "Name it from the root, or as a `file:` URI.")
+    return path

@@ -1,0 +1,64 @@
+"""`workspace/textDocumentContent`: the text of every `agentos://` document, made from the log when it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from agentos_lsp.domain import review
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.server import documents
+
+if TYPE_CHECKING:
+    from agentos_lsp.runtime.supervisor import Runtime
+
+_SHOWN_CHARACTERS = 200
+
+
+async def read(runtime: Runtime, uri: str) -> str:
+    """Returns a document's text.
+
+    What could deceive a reader is shown by number, but in a base, which is compared with a file byte for byte.
+
+    Raises:
+        UserError: There is no such document.
+    """
+    document = documents.parse(uri)
+    match document:
+        case documents.Base():
+            content = await runtime.base_text(document.session, document.path)
+            if content is None:
+                name = review.visible(document.path[:_SHOWN_CHARACTERS])
+                raise UserError(f"{name} did not exist when the session began.", "Open the file itself.")
+            return content.decode("utf-8", "replace")
+        case documents.Output():
+            if len(document.call) > _SHOWN_CHARACTERS:
+                raise UserError("There is no such command.", "Open the session's page for its commands.")
+            printed = await runtime.command_output(document.session, document.call)
+            return review.readable(printed.decode("utf-8", "replace"))
+        case documents.SessionDocument(kind="changes.diff"):
+            now = await runtime.state(document.session)
+            if now.worktree is None:
+                return f"The session is {now.status} and has no worktree; its trace says what it changed.\n"
+            return review.readable(await runtime.changes(document.session)) or "No changes.\n"
+        case documents.SessionDocument() | documents.Overview():
+            page = await page_of(runtime, uri)
+            return "" if page is None else page.text
+        case _:
+            assert_never(document)
+
+
+async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
+    """Returns a page with its anchors, None if the address names no page.
+
+    Raises:
+        UserError: It names no document, or a session that does not exist.
+    """
+    match documents.parse(uri):
+        case documents.Overview():
+            return review.overview(await runtime.all_states())
+        case documents.SessionDocument(session, "session.md"):
+            return review.session(await runtime.state(session))
+        case documents.SessionDocument(session, "trace.md"):
+            return review.trace(await runtime.trace(session))
+        case _:
+            return None

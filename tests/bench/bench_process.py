@@ -1,0 +1,83 @@
+"""How long /bin/true takes through our door and through `asyncio.create_subprocess_exec`, in the same run.
+
+`python -m tests.bench.bench_process [ROUNDS]` prints the medians and 90th percentiles of both, and their ratio, which
+is what can be compared between machines. Both run bash, which runs true; the rounds alternate, so that noise of the
+machine falls on both. The first start of a session, with its keeper, is told apart.
+"""
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import timedelta
+
+from agentos_lsp.domain.approval import Cleared
+from agentos_lsp.domain.ids import CallId
+from agentos_lsp.effects.process import commands, environment, link
+
+ROUNDS = 200
+
+
+async def ours(processes, variables, folder, number):
+    finished = await processes.run(
+        Cleared(CallId(str(number)), "/bin/true", folder, "bench"),
+        variables,
+        timeout=timedelta(seconds=30),
+        output_limit_bytes=1000,
+        on_output=bytes,
+        spool=f"{folder}/{number}",
+    )
+    assert finished.exit_code == 0
+
+
+async def plain(variables, folder):
+    process = await asyncio.create_subprocess_exec(
+        *link.shell_argv("/bin/true"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+        env=variables,
+        start_new_session=True,
+    )
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def timed(work):
+    begin = time.perf_counter()
+    await work
+    return (time.perf_counter() - begin) * 1000
+
+
+def told(name, times_ms):
+    quantiles = statistics.quantiles(times_ms, n=10)
+    print(f"{name:34} median {statistics.median(times_ms):7.2f} ms   90th {quantiles[-1]:7.2f} ms")
+    return statistics.median(times_ms)
+
+
+async def main(rounds):
+    with tempfile.TemporaryDirectory() as folder:
+        variables = environment.scrubbed(os.environ, scratch=folder)
+        await plain(variables, folder)
+        asyncio_ms = []
+        held = {hold: commands.Processes(f"bench-{hold}", hold=hold) for hold in ("groups", "descent")}
+        times_ms = {hold: [] for hold in held}
+        for hold, processes in held.items():
+            first = await timed(ours(processes, variables, folder, f"{hold}-first"))
+            print(f"{f'first of a session ({processes.hold})':34} once   {first:7.2f} ms")
+        for number in range(rounds):
+            asyncio_ms.append(await timed(plain(variables, folder)))
+            for hold, processes in held.items():
+                times_ms[hold].append(await timed(ours(processes, variables, folder, f"{hold}-{number}")))
+        base = told("asyncio.create_subprocess_exec", asyncio_ms)
+        for hold, processes in held.items():
+            median = told(f"our door, held by {processes.hold}", times_ms[hold])
+            print(f"{'':34} ratio  {median / base:7.2f}      difference {median - base:+.2f} ms")
+            await processes.stop_all()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))

@@ -1,0 +1,75 @@
+"""What every test stands on: a home of its own, a git that reads nothing of this machine, and repeatable examples."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+
+if TYPE_CHECKING:
+    import pytest
+
+GIT_CONFIG = """\
+[user]
+	name = Test Person
+	email = person@example.invalid
+[init]
+	defaultBranch = main
+[commit]
+	gpgSign = false
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+"""
+
+hypothesis.settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "search", parent=hypothesis.settings.get_profile("ci"), derandomize=False, max_examples=2000
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def isolate(home: Path) -> None:
+    """Points everything that programs look up per user into `home`; called before any test module is imported.
+
+    libgit2 reads `HOME` when it is loaded and knows no `GIT_CONFIG_GLOBAL`, so the same settings stand in both places.
+    """
+    for name in [name for name in os.environ if name.startswith(("GIT_", "XDG_", "AGENTOS_"))]:
+        del os.environ[name]
+    folders = {
+        "XDG_CONFIG_HOME": home / ".config",
+        "XDG_STATE_HOME": home / ".local" / "state",
+        "XDG_DATA_HOME": home / ".local" / "share",
+        "XDG_CACHE_HOME": home / ".cache",
+        "XDG_RUNTIME_DIR": home / "run",
+    }
+    for folder in folders.values():
+        folder.mkdir(parents=True, mode=0o700)
+    (home / ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
+    os.environ.update({name: str(folder) for name, folder in folders.items()})
+    os.environ.update(
+        HOME=str(home),
+        GIT_CONFIG_GLOBAL=str(home / ".gitconfig"),
+        GIT_CONFIG_NOSYSTEM="1",
+        GIT_TERMINAL_PROMPT="0",
+        LC_ALL="C.UTF-8",
+        TZ="UTC",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    home = Path(tempfile.mkdtemp(prefix="agentos-"))
+    isolate(home)
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))

@@ -1,0 +1,120 @@
+"""One example of every event, as a session might have them, for goldens and folds."""
+
+from datetime import UTC, datetime, timedelta
+
+from agentos_lsp.domain import events, tools
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SESSION = "fix-it-ab12"
+
+REASON = events.ReasonRecord(rule="review.unknown", verdict="reviewed", text="make is not on the allowlist.")
+PART = events.PartRecord(text="make", words=("make", None), verdict="reviewed", reasons=(REASON,))
+FINDING = events.FindingRecord(rule="policy.secret", action="refuse", path="a.py", line=3, message="It looks secret.")
+
+FIELDS = {
+    "session.started": {
+        "task": "Fix it",
+        "agent": "scripted",
+        "script": "/s.yaml",
+        "model": None,
+        "repository": "/repo",
+        "base_branch": "main",
+        "base_commit": "a" * 40,
+        "by": "editor 1",
+    },
+    "worktree.created": {
+        "folder": "/state/worktrees/repo/fix-it-ab12",
+        "admin": "/repo/.git/worktrees/fix-it-ab12",
+        "branch": "agentos/fix-it-ab12",
+        "commit": "a" * 40,
+        "scratch": "/state/scratch/fix-it-ab12",
+    },
+    "worktree.removed": {"folder": "/state/worktrees/repo/fix-it-ab12"},
+    "turn.started": {"turn": "t1", "prompt": "Fix it", "by": "editor 1"},
+    "turn.finished": {"turn": "t1", "reason": "done", "summary": "Fixed."},
+    "prompt.queued": {"prompt": "Fix it", "by": "editor 1"},
+    "agent.message": {"turn": "t1", "text": "I look."},
+    "tool_call.requested": {"call": "c1", "turn": "t1", "request": tools.RunCall(line="make", cwd="src")},
+    "tool_call.refused": {"call": "c1", "why": "blocked", "message": "Blocked: no.", "instead": "Do that."},
+    "command.classified": {
+        "call": "c1",
+        "line": "make",
+        "verdict": "reviewed",
+        "reasons": (REASON,),
+        "parts": (PART,),
+        "prefix": ("make",),
+    },
+    "approval.requested": {
+        "approval": "a1",
+        "call": "c1",
+        "digest": "d" * 16,
+        "line": "make",
+        "cwd": "src",
+        "head": "a" * 40,
+        "prefix": ("make",),
+    },
+    "approval.decided": {
+        "approval": "a1",
+        "outcome": "approved",
+        "scope": "prefix",
+        "by": "editor 1",
+        "comment": "fine",
+    },
+    "approval.withdrawn": {"approval": "a1", "reason": "The turn ended."},
+    "allowlist.extended": {"approval": "a1", "prefix": ("make",)},
+    "command.started": {"call": "c1", "line": "make", "cwd": "src", "cleared_by": "approval a1"},
+    "command.output": {"call": "c1", "text": "ok\n"},
+    "command.finished": {
+        "call": "c1",
+        "exit_code": 0,
+        "signal": None,
+        "ended_by": "itself",
+        "duration_s": 0.25,
+        "output": "b" * 64,
+        "output_bytes": 3,
+    },
+    "file.read": {"call": "c1", "path": "a.py", "size_bytes": 3},
+    "file.write_attempted": {"call": "c1", "path": "a.py", "operation": "write", "before": "b" * 64},
+    "file.written": {"call": "c1", "path": "a.py", "operation": "write", "size_bytes": 3},
+    "file.refused": {
+        "call": "c1",
+        "path": "../x",
+        "operation": "write",
+        "reason": "outside",
+        "message": "../x leads out of the worktree.",
+    },
+    "diff.inspected": {"call": "c1", "files": 1, "findings": (FINDING,)},
+    "commit.attempted": {"call": "c1", "message": "Fix", "files": 1},
+    "commit.made": {"call": "c1", "commit": "c" * 40, "message": "Fix", "files": ("a.py",)},
+    "commit.refused": {"call": "c1", "findings": (FINDING,), "message": "The commit was refused."},
+    "merge.attempted": {
+        "into": "main",
+        "strategy": "merge",
+        "source_commit": "c" * 40,
+        "target_commit": "a" * 40,
+        "by": "editor 1",
+    },
+    "merge.made": {"into": "main", "commit": "e" * 40, "files": ("a.py",)},
+    "merge.conflicted": {"into": "main", "paths": ("a.py",)},
+    "merge.refused": {"into": "main", "reason": "a.py has unsaved changes.", "paths": ("a.py",)},
+    "discard.attempted": {"commits": ("c" * 40,), "uncommitted": ("b.py",), "by": "editor 1"},
+    "session.discarded": {},
+    "session.paused": {"by": "editor 1"},
+    "session.stopped": {"by": "editor 1"},
+    "session.interrupted": {"during": "a turn"},
+    "session.resumed": {"by": "editor 1"},
+    "failure.recorded": {"where": "turn", "message": "It broke.", "hint": "Prompt it again."},
+}
+
+
+def event(kind, sequence=1, **fields):
+    """Makes an event of a type, its fields those of the example where they are not given."""
+    return events.EVENT_TYPES[kind](
+        session=SESSION, sequence=sequence, at=T0 + timedelta(seconds=sequence), **{**FIELDS[kind], **fields}
+    )
+
+
+def log(*kinds):
+    """Makes a log of examples in order; a kind may be a pair with fields of its own."""
+    pairs = [(kind, {}) if isinstance(kind, str) else kind for kind in kinds]
+    return [event(kind, number, **fields) for number, (kind, fields) in enumerate(pairs, start=1)]

@@ -1,0 +1,63 @@
+"""What is promised to editors: names, fields, defaults and permissions, as they stand."""
+
+import pydantic
+import pytest
+
+from agentos_lsp.server import execute_command, protocol, wire
+
+PROMISED = {
+    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model"]),
+    "agentos.session.list": ("observe", [], []),
+    "agentos.session.show": ("observe", ["session"], []),
+    "agentos.session.open": ("observe", [], ["document", "session"]),
+    "agentos.session.prompt": ("steer", ["session", "text"], []),
+    "agentos.session.pause": ("steer", ["session"], []),
+    "agentos.session.resume": ("steer", ["session"], []),
+    "agentos.session.stop": ("steer", ["session"], []),
+    "agentos.session.merge": ("merge", ["session"], ["strategy", "into", "message"]),
+    "agentos.session.discard": ("merge", ["session"], ["confirm"]),
+    "agentos.approval.decide": ("approve", ["session", "approval", "digest", "outcome"], ["scope", "comment"]),
+    "agentos.command.check": ("observe", ["line"], ["session"]),
+}
+
+
+def fields(model):
+    schema = model.model_json_schema(by_alias=True)
+    assert schema["additionalProperties"] is False
+    required = schema.get("required", [])
+    return required, [name for name in schema["properties"] if name not in required]
+
+
+def test_no_command_loses_a_field_or_demands_another():
+    assert {name: (spec.permission, *fields(spec.argument)) for name, spec in protocol.COMMANDS.items()} == PROMISED
+
+
+def test_every_command_has_a_handler_and_no_other():
+    assert set(execute_command._HANDLERS) == set(protocol.COMMANDS)
+
+
+def test_an_untold_connection_may_ask_for_everything_but_is_not_trusted():
+    assert protocol.InitializationOptions.model_validate({}).model_dump(by_alias=True) == {
+        "permissions": ["observe", "steer", "approve", "merge"],
+        "trusted": False,
+        "virtualDocuments": False,
+        "events": False,
+        "askText": False,
+        "bell": False,
+    }
+
+
+def test_options_of_another_server_or_a_later_client_are_ignored():
+    assert protocol.InitializationOptions.model_validate({"trusted": True, "colour": "red"}).trusted is True
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, [], {}])
+def test_trust_is_a_boolean_and_nothing_like_one(value):
+    with pytest.raises(pydantic.ValidationError):
+        protocol.InitializationOptions.model_validate({"trusted": value})
+
+
+@pytest.mark.parametrize("outcome", ["approve", "APPROVED", "yes", "", None, True, ["approved"]])
+def test_an_outcome_is_one_of_two_words(outcome):
+    with pytest.raises(Exception, match="outcome"):
+        wire.validate(protocol.DecideApproval, {"session": "s", "approval": "a", "digest": "d", "outcome": outcome})

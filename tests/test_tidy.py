@@ -1,0 +1,306 @@
+"""The house is tidy: what the architecture, the style and the documentation promise is held against the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import importlinter.api  # noqa: F401 - registers the readers and contract types that the use case needs
+import pytest
+from importlinter.application import use_cases
+
+from agentos_lsp.domain import errors, events
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "agentos_lsp"
+DOCS = ROOT / "docs"
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+TOP_LEVEL = {"pyproject.toml", "README.md", "agentos_lsp", "editors", "tests", "docs", "LICENSE", "Makefile"}
+SYSTEM_FOLDERS = {
+    *("bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt", "proc", "root", "run"),
+    *("sbin", "snap", "srv", "sys", "tmp", "usr", "var"),
+    *("Applications", "Library", "System", "Users", "Volumes", "private"),
+}
+"""First components that exist on any machine of their kind; `home`, `root` and `Users` have a test of their own."""
+
+EXAMPLE_PEOPLE = {"dev", "user", "person", "me", "you"}
+"""Home folders of nobody."""
+
+EXAMPLE_LINES = {ROOT / "tests" / "policy", ROOT / "tests" / "domain", ROOT / "tests" / "attack"}
+"""Where command lines and paths are the material, those of any home among them."""
+
+
+def listed() -> list[Path]:
+    """Returns every file that belongs to the project, tracked or about to be."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\0")
+    return sorted({ROOT / name for name in names if name and (ROOT / name).is_file()})
+
+
+FILES = listed()
+MODULES = [file for file in FILES if file.suffix == ".py" and file.is_relative_to(PACKAGE)]
+
+
+def relative(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+def text(file: Path) -> str:
+    """Returns a file's text, empty for a binary one."""
+    content = file.read_bytes()
+    return "" if b"\0" in content else content.decode("utf-8", "replace")
+
+
+def tree(module: Path) -> ast.Module:
+    return ast.parse(text(module), relative(module))
+
+
+def dotted(node: ast.expr) -> str:
+    """Returns `a.b.c` for such an expression, and what is known of its end for any other."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=name):
+            return f"{dotted(value)}.{name}".lstrip(".")
+        case _:
+            return ""
+
+
+def calls(module: Path) -> list[str]:
+    return [dotted(node.func) for node in ast.walk(tree(module)) if isinstance(node, ast.Call)]
+
+
+def imports(module: Path) -> set[str]:
+    """Returns every module that this one names in an import, wherever it stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree(module)):
+        match node:
+            case ast.Import(names=names):
+                found.update(alias.name for alias in names)
+            case ast.ImportFrom(module=str(source), names=names):
+                found.update([source, *(f"{source}.{alias.name}" for alias in names)])
+            case _:
+                pass
+    return found
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def rows(name: str) -> dict[str, str]:
+    """Returns a page's table rows by the code in their first cell: | `key` | rest |."""
+    return dict(re.findall(r"^\| `([^`]+)` \|(.*)$", page(name), re.MULTILINE))
+
+
+# The code.
+
+
+def test_every_import_contract_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = use_cases.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None, no_logo=True)
+    assert kept, capsys.readouterr().out
+
+
+def test_every_module_begins_with_a_sentence_that_says_what_it_is() -> None:
+    scripts = [file for file in FILES if file.parent == ROOT / ".ci" and file.suffix == ".py"]
+    silent = [
+        relative(module)
+        for module in [*MODULES, *scripts]
+        if not re.match(r"\S[^\n]*(\n[^\n]+)*[.:?](\s|$)", ast.get_docstring(tree(module)) or "")
+    ]
+    assert silent == []
+
+
+def test_no_file_is_longer_than_500_lines() -> None:
+    sources = [file for file in FILES if file.suffix in {".py", ".lua", ".ts"}]
+    assert {relative(file): count for file in sources if (count := text(file).count("\n")) > 500} == {}
+
+
+@pytest.mark.parametrize("floor", ["domain", "effects", "runtime", "server"])
+def test_nothing_prints_on_the_floor_whose_output_may_be_the_wire(floor: str) -> None:
+    printing = [
+        relative(module) for module in MODULES if module.is_relative_to(PACKAGE / floor) and "print" in calls(module)
+    ]
+    assert printing == []
+
+
+def test_the_proof_that_a_line_was_cleared_is_made_in_one_place() -> None:
+    makers = {
+        relative(module): count
+        for module in MODULES
+        if (count := sum(name.rpartition(".")[2] == "Cleared" for name in calls(module)))
+    }
+    assert makers == {"agentos_lsp/runtime/tool_call.py": 1}
+
+
+def test_only_the_door_to_processes_spawns() -> None:
+    spawning = re.compile(
+        r"(os\.(system|popen|fork|forkpty|posix_spawnp?|spawn\w+|exec\w+))|asyncio\.create_subprocess_\w+|\w+\.subprocess_\w+"
+    )
+    doors = {"subprocess", "multiprocessing", "pty", "concurrent.futures.ProcessPoolExecutor"}
+    found = {
+        relative(module)
+        for module in MODULES
+        if imports(module) & doors or any(spawning.fullmatch(name) for name in calls(module))
+    }
+    # `cli` is a person's terminal: the tour starts a server there, as an editor would.
+    assert {
+        name for name in found if not name.startswith(("agentos_lsp/effects/process/", "agentos_lsp/cli/"))
+    } == set()
+
+
+def test_no_line_runs_through_an_unnamed_shell() -> None:
+    shells = [
+        relative(file)
+        for file in FILES
+        if file.suffix == ".py"
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.keyword) and node.arg == "shell" and getattr(node.value, "value", None) is True
+    ]
+    assert shells == []
+
+
+def test_every_exception_from_the_checkers_names_its_rule_and_its_reason() -> None:
+    bare = re.compile(r"#\s*noqa(?!: [A-Z]+\d+(, [A-Z]+\d+)* +([-#] )?\w)|#\s*type:\s*ignore(?!\[[a-z, -]+\])")
+    found = [
+        f"{relative(file)}:{number}"
+        for file in FILES
+        if file.suffix == ".py" and (file.is_relative_to(PACKAGE) or file.parent.name == ".ci")
+        for number, line in enumerate(text(file).splitlines(), start=1)
+        if bare.search(line)
+    ]
+    assert found == []
+
+
+# The folders.
+
+
+def test_the_top_level_holds_only_what_the_architecture_names() -> None:
+    top = {file.relative_to(ROOT).parts[0] for file in FILES}
+    assert {name for name in top if not name.startswith(".")} - TOP_LEVEL == set()
+
+
+def test_no_file_names_a_place_on_the_machine_it_was_written_on() -> None:
+    people = re.compile(rf"(?<!\w)/(?:home|Users)/(?!(?:{'|'.join(EXAMPLE_PEOPLE)})\b)\w|(?<!\w)/root/\w")
+    found = [
+        f"{relative(file)}:{number}: {line.strip()[:80]}"
+        for file in FILES
+        for number, line in enumerate(text(file).splitlines(), start=1)
+        if f"{ROOT}/" in line or (people.search(line) and EXAMPLE_LINES.isdisjoint(file.parents))
+    ]
+    assert found == []
+
+
+def whole_strings(code: ast.AST) -> list[ast.Constant]:
+    """Returns the strings of a module, but not the pieces that stand behind a value in a formatted one."""
+    behind = {id(piece) for node in ast.walk(code) if isinstance(node, ast.JoinedStr) for piece in node.values[1:]}
+    return [
+        node
+        for node in ast.walk(code)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in behind
+    ]
+
+
+def test_an_absolute_path_in_the_code_is_one_that_every_machine_has() -> None:
+    found = {
+        f"{relative(module)}: {node.value[:60]}"
+        for module in MODULES
+        for node in whole_strings(tree(module))
+        if (start := re.match(r"/([A-Za-z][\w.-]*)/\w", node.value)) and start[1] not in SYSTEM_FOLDERS
+    }
+    assert found == set()
+
+
+# The words.
+
+
+def test_every_command_is_described_with_its_permission() -> None:
+    protocol = importlib.import_module("agentos_lsp.server.protocol")
+    described = {name: rest for name, rest in rows("protocol.md").items() if name in protocol.COMMANDS}
+    expected = {name: spec.permission for name, spec in protocol.COMMANDS.items()}
+    assert {
+        name: permission for name, permission in expected.items() if f"`{permission}`" in described.get(name, "")
+    } == expected
+
+
+def test_no_page_describes_a_command_that_does_not_exist() -> None:
+    protocol = importlib.import_module("agentos_lsp.server.protocol")
+    named = {
+        (relative(file), name)
+        for file in FILES
+        if file.suffix in {".md", ".txt", ".lua"}
+        for name in re.findall(r"\bagentos\.(?:session|approval|command)\.[a-z_]+\b", text(file))
+    }
+    assert {(file, name) for file, name in named if name not in protocol.COMMANDS} == set()
+
+
+def test_every_event_is_described_and_no_other() -> None:
+    assert set(rows("events.md")) == set(events.EVENT_TYPES)
+
+
+def test_every_error_is_described() -> None:
+    classes = {
+        name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.AgentosError)
+    }
+    words = "\n".join(text(file) for file in DOCS.rglob("*.md"))
+    assert {name for name in classes if f"`{name}`" not in words} == set()
+
+
+def requirements() -> set[str]:
+    """Returns the names of what the project asks for, to run and to work on it."""
+    project = CONFIGURATION["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return {re.split(r"[<>=!~;\[ ]", line)[0].lower() for line in lines}
+
+
+def test_every_dependency_is_described_and_no_other() -> None:
+    assert set(rows("dependencies.md")) == requirements() | set(CONFIGURATION["build-system"]["requires"])
+
+
+def test_every_dependency_is_pinned_to_one_version() -> None:
+    lines = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9_.]*", line)] == []
+    pinned = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in pins}
+    assert requirements() - pinned == set()
+
+
+def test_the_architecture_names_every_folder_of_the_package() -> None:
+    folders = {module.parent.relative_to(PACKAGE) for module in MODULES} - {Path()}
+    drawing = page("architecture.md")
+    assert {folder.as_posix() for folder in folders if f"{folder.name}/" not in drawing} == set()
+
+
+def test_the_changelog_has_a_place_for_the_next_change() -> None:
+    assert re.search(r"^## \[?Unreleased\]?$", page("changelog.md"), re.MULTILINE)
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(file.name[:4]) for file in (DOCS / "decisions").glob("[0-9][0-9][0-9][0-9]-*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    found = [
+        f"{relative(file)}: {target}"
+        for file in FILES
+        if file.suffix == ".md" and file.parent in {ROOT, DOCS, DOCS / "decisions"}
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text(file))
+        if "://" not in target and not (file.parent / target).exists()
+    ]
+    assert found == []
+
+
+def test_the_help_file_of_neovim_describes_every_subcommand() -> None:
+    plugin = text(ROOT / "editors" / "nvim" / "lua" / "agentos" / "command.lua")
+    subcommands = set(re.findall(r"^subcommands\.(\w+) =", plugin, re.MULTILINE))
+    described = set(re.findall(r"\*:AgentOS-(\w+)\*", text(ROOT / "editors" / "nvim" / "doc" / "agentos.txt")))
+    assert subcommands
+    assert described == subcommands
