@@ -66,7 +66,9 @@ loader=$(find "$root" -name 'ld-linux*.so.*' -print -quit)
 libraries=$(dirname "$(find "$root" -name 'libc.so.6' -print -quit)")
 cat >"$dir/nvim" <<WRAPPER
 #!/bin/sh
-VIMRUNTIME='$root/usr/share/nvim/runtime' exec '$loader' --library-path '$libraries' '$root/usr/bin/nvim' "\$@"
+# Started by the loader it cannot tell where it lies, so it is told where its runtime files and its parsers are.
+VIMRUNTIME='$root/usr/share/nvim/runtime' exec '$loader' --library-path '$libraries' '$root/usr/bin/nvim' \\
+    --cmd "let &runtimepath .= ',' .. escape('$root/usr/lib/nvim', '\\\\,')" "\$@"
 WRAPPER
 chmod +x "$dir/nvim"
 rm -rf "$apt"

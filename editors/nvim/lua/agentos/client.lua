@@ -80,4 +80,13 @@ function M.sessions()
   return vim.tbl_get(answer or {}, 'result', 'sessions') or {}
 end
 
+---Reads files again that a merge may have changed. Buffer by buffer: `:checktime` for all is put off while keys are pending.
+function M.look_again()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].buftype == '' then
+      vim.cmd.checktime(buffer)
+    end
+  end
+end
+
 return M

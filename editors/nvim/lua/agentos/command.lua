@@ -136,7 +136,7 @@ subcommands.merge = {
       client.execute('agentos.session.merge', { session = session, strategy = rest[1] }, function(result)
         if result.merged then
           client.say(('Merged %d files into %s.'):format(#result.files, result.into))
-          vim.cmd.checktime()
+          client.look_again()
         else
           client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
         end

@@ -102,7 +102,7 @@ function M.refresh(_, params, ctx)
       M.reload(client, buffer)
     end
   end
-  vim.schedule(function() vim.cmd.checktime() end)
+  vim.schedule(connection.look_again)
   return vim.NIL
 end
 
