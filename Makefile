@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTHON := $(BIN)/python
 WORKERS ?= 2
 
-.PHONY: help tour test e2e check bench fmt environment
+.PHONY: help tour test crash e2e check bench fmt environment
 
 help: ## Shows this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,8 +17,14 @@ tour: environment ## Drives one whole session in a small repository of its own; 
 test: environment ## Runs the whole suite, in random order, warnings as errors.
 	@$(PYTHON) -m pytest -n $(WORKERS) -q $(ARGS)
 
-e2e: environment ## Drives a real Neovim against the real server; installs Neovim into .cache/ if there is none.
+crash: environment ## Kills the server and the daemon at every event of a session; make test takes some.
+	@CRASH_BOUNDARIES=all $(PYTHON) -m pytest -n $(WORKERS) -q tests/test_crash.py tests/daemon/test_daemon_crash.py $(ARGS)
+
+e2e: environment ## Drives a real Neovim, Emacs and VS Code workbench against the real server; installs them into .cache/.
 	@tests/e2e/install_neovim.sh .cache/neovim
+	@tests/e2e/install_emacs.sh .cache/emacs
+	@tests/e2e/install_vscode.sh .cache/vscode $(PYTHON)
+	@tests/e2e/build_vsix.sh .cache/vscode
 	@$(PYTHON) -m pytest tests/e2e -q -p no:randomly $(ARGS)
 
 check: environment ## Checks style, types and the import contracts.

@@ -14,7 +14,8 @@ import importlinter.api  # noqa: F401 - registers the readers and contract types
 import pytest
 from importlinter.application import use_cases
 
-from agentos_lsp.domain import errors, events
+from agentos_lsp.domain import errors, events, policy_file
+from agentos_lsp.domain.inspection import inspect as inspection
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "agentos_lsp"
@@ -235,7 +236,9 @@ def test_no_page_describes_a_command_that_does_not_exist() -> None:
         (relative(file), name)
         for file in FILES
         if file.suffix in {".md", ".txt", ".lua"}
-        for name in re.findall(r"\bagentos\.(?:session|approval|command)\.[a-z_]+\b", text(file))
+        for name in re.findall(
+            r"\bagentos\.(?:session|approval|command|policy|finding|hunk|file|checkpoint)\.[A-Za-z_]+\b", text(file)
+        )
     }
     assert {(file, name) for file, name in named if name not in protocol.COMMANDS} == set()
 
@@ -250,6 +253,18 @@ def test_every_error_is_described() -> None:
     }
     words = "\n".join(text(file) for file in DOCS.rglob("*.md"))
     assert {name for name in classes if f"`{name}`" not in words} == set()
+
+
+def test_every_rule_of_the_policy_is_described_as_the_code_has_it() -> None:
+    described = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page("policy.md"), re.MULTILINE))
+    assert described == {rule.name: f"{rule.action} | {rule.says}" for rule in inspection.RULES}
+
+
+def test_every_key_of_a_policy_file_is_described() -> None:
+    tables = [policy_file.schema(), *policy_file.schema()["$defs"].values()]
+    keys = {key for table in tables for key in table["properties"]} - {rule.name for rule in inspection.RULES}
+    guide = page("policy.md")
+    assert {key for key in keys if f"`{key}`" not in guide and f"[{key}]" not in guide} == set()
 
 
 def requirements() -> set[str]:
@@ -275,6 +290,17 @@ def test_the_architecture_names_every_folder_of_the_package() -> None:
     folders = {module.parent.relative_to(PACKAGE) for module in MODULES} - {Path()}
     drawing = page("architecture.md")
     assert {folder.as_posix() for folder in folders if f"{folder.name}/" not in drawing} == set()
+
+
+def test_every_promise_of_the_security_page_names_a_test_that_exists() -> None:
+    tables = re.findall(r"^\| promise \|.*\n\|[ -|]+\|\n((?:\|.*\n)+)", page("security.md"), re.MULTILINE)
+    promises = [row for table in tables for row in table.splitlines()]
+    assert len(promises) >= 17
+    for row in promises:
+        shown = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row.rstrip("| ").rpartition(" | ")[2])
+        assert shown, row
+        for file, name in shown:
+            assert re.search(rf"^(async )?def {name}\(", text(ROOT / file), re.MULTILINE), f"{file}::{name}"
 
 
 def test_the_changelog_has_a_place_for_the_next_change() -> None:

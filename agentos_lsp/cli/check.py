@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain.command.verdict import Assessment, Part, Reason
 
+_quoted = json.encoder.encode_basestring
 _WORDS = {verdict: verdict.word for verdict in Verdict}
 _MARKS = {"allowed": "+", "reviewed": "?", "blocked": "!"}
 _FIELDS = {
@@ -101,6 +102,8 @@ def tree(assessment: Assessment) -> Iterator[str]:
                 yield f"        instead: {reason.instead}"
     if assessment.prefix is not None:
         yield f"  may be allowed for a session: {' '.join(assessment.prefix)}"
+        yield "  which would let through, for example:"
+        yield from (f"      {line}" for line in classify.let_through(assessment.prefix))
 
 
 def judge_lines(source: Iterable[str], out: TextIO) -> int:
@@ -111,7 +114,7 @@ def judge_lines(source: Iterable[str], out: TextIO) -> int:
     """
     code = 0
     judge = _Judge()
-    encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+    write = out.write
     for text in source:
         if not text.strip():
             continue
@@ -119,12 +122,9 @@ def judge_lines(source: Iterable[str], out: TextIO) -> int:
             answer = judge.answer(text)
         except (TypeError, ValueError, RecursionError) as error:
             code = 1
-            answer = {"error": _explain(error)}
-        encoded = encode(answer)
+            answer = f'{{"error":{_quoted(_explain(error))}}}\n'
         # A lone surrogate in a line is told as it was written in JSON.
-        out.write(
-            (encoded if encoded.isascii() else encoded.encode("utf-8", "backslashreplace").decode("utf-8")) + "\n"
-        )
+        write(answer if answer.isascii() else answer.encode("utf-8", "backslashreplace").decode("utf-8"))
     out.flush()
     return code
 
@@ -136,7 +136,13 @@ class _Judge:
         self.surroundings: dict[str, Surroundings] = {}
         self.allowlists: dict[str, tuple[allowlist.Allowlist, tuple[str, ...]]] = {}
 
-    def answer(self, text: str) -> dict[str, object]:
+    def answer(self, text: str) -> str:
+        """Judges one line of input, and writes the line of output.
+
+        Raises:
+            TypeError: Something in the object has the wrong type.
+            ValueError: It is no JSON, or holds what cannot be.
+        """
         given = json.loads(text)
         if not isinstance(given, dict):
             raise TypeError("a line must be an object")
@@ -146,17 +152,7 @@ class _Judge:
         surroundings = self._surroundings(given)
         if "links" not in given:
             surroundings = _with_links(line, surroundings)
-        found = classify.classify(line, surroundings, known)
-        answer: dict[str, object] = {
-            "verdict": _WORDS[found.verdict],
-            "reasons": [_said(reason) for reason in found.reasons],
-            "parts": [_part(part) for part in found.parts],
-        }
-        if found.prefix is not None:
-            answer["prefix"] = found.prefix
-        if ignored:
-            answer["ignored"] = ignored
-        return answer
+        return _written(classify.classify(line, surroundings, known), ignored)
 
     def _surroundings(self, given: dict[str, Any]) -> Surroundings:
         key = repr(given)
@@ -247,18 +243,37 @@ def _is_link(path: Path) -> bool:
         return False
 
 
+def _written(found: Assessment, ignored: tuple[str, ...]) -> str:
+    """Writes an assessment as a line of JSON: by hand, since the general encoder took as long as a short verdict."""
+    texts: dict[int, str] = {}
+    for part in found.parts:
+        for reason in part.reasons:
+            texts[id(reason)] = _said(reason)
+    for reason in found.reasons:
+        if id(reason) not in texts:
+            texts[id(reason)] = _said(reason)
+    reasons = ",".join([texts[id(reason)] for reason in found.reasons])
+    parts = ",".join([_part(part, texts) for part in found.parts])
+    prefix = f',"prefix":{_listed(found.prefix)}' if found.prefix is not None else ""
+    rest = f',"ignored":{_listed(ignored)}' if ignored else ""
+    return f'{{"verdict":"{_WORDS[found.verdict]}","reasons":[{reasons}],"parts":[{parts}]{prefix}{rest}}}\n'
+
+
 def _said(reason: Reason) -> str:
-    return f"{reason.rule}: {reason.text} {reason.instead}".rstrip()
+    return _quoted(f"{reason.rule}: {reason.text} {reason.instead}".rstrip())
 
 
-def _part(part: Part) -> dict[str, object]:
-    return {
-        "text": part.text,
-        "span": (part.span.start, part.span.end),
-        "words": part.words,
-        "verdict": _WORDS[part.verdict],
-        "reasons": [_said(reason) for reason in part.reasons],
-    }
+def _part(part: Part, texts: dict[int, str]) -> str:
+    span = part.span
+    reasons = ",".join([texts[id(reason)] for reason in part.reasons])
+    return (
+        f'{{"text":{_quoted(part.text)},"span":[{span.start},{span.end}],"words":{_listed(part.words)}'
+        f',"verdict":"{_WORDS[part.verdict]}","reasons":[{reasons}]}}'
+    )
+
+
+def _listed(words: tuple[str | None, ...]) -> str:
+    return f"[{','.join(['null' if word is None else _quoted(word) for word in words])}]"
 
 
 def _normal(path: str) -> str:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos_lsp.cli import address
 from agentos_lsp.domain.errors import ConfigError, UserError
-from agentos_lsp.effects import config, store
-from agentos_lsp.effects.agents import scripted
-from agentos_lsp.runtime import supervisor
+from agentos_lsp.effects import store, trust
+from agentos_lsp.effects.agents import builtin, nobody, scripted
+from agentos_lsp.runtime import confining, models, policies, supervisor
 
 if TYPE_CHECKING:
     import argparse
 
-    from agentos_lsp.domain.policy import Policy
     from agentos_lsp.effects.agents import Agent
 
 
 def state_folder(arguments: argparse.Namespace) -> Path:
-    """Returns where this user's sessions are kept. Source: XDG Base Directory Specification."""
-    if arguments.state:
-        return Path(arguments.state).resolve()
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "agentos"
+    """Returns where this user's sessions are kept."""
+    return Path(address.state_folder(arguments.state, os.environ))
 
 
 def user_policy() -> Path:
@@ -41,27 +40,40 @@ def parts(arguments: argparse.Namespace) -> supervisor.Parts:
         EffectError: The event log cannot be opened.
     """
     folder = state_folder(arguments)
+    known = user_models()
     return supervisor.Parts(
         store=store.Store(folder),
         state_folder=folder,
-        agent=agent,
-        load_policy=_policy,
-        now=lambda: datetime.now(UTC),
+        agent=functools.partial(agent, known=known),
+        policies=the_policies(folder),
+        now=now,
         new_id=lambda: secrets.token_hex(6),
         environment=dict(os.environ),
+        spares=1,
+        models=known,
+        confiner=confining.Confiner(folder),
     )
 
 
-def agent(name: str, script: str | None, model: str | None) -> Agent:
+def user_models() -> models.Models:
+    """Returns the language models that this user configured, in `settings.toml` beside their policy."""
+    return models.Models(user_policy().with_name("settings.toml"), dict(os.environ), now)
+
+
+def agent(name: str, script: str | None, model: str | None, known: models.Models | None = None) -> Agent:
     """Makes a session's agent.
 
     Raises:
-        UserError: There is no agent of that name, or its script is missing.
+        UserError: There is no agent of that name, its script is missing, or no model is configured.
         ConfigError: Its script cannot be used.
     """
-    del model  # the scripted agent asks no model
+    if name == nobody.NAME:
+        return nobody.Nobody()
+    if name == "builtin":
+        return _builtin(model, known or models.Models(None, {}, now))
     if name != "scripted":
-        raise UserError(f"There is no agent named {name!r}.", "There is `scripted`, which plays a YAML file.")
+        hint = "There are `builtin`, which asks a language model, `scripted`, which plays a YAML file, and `none`."
+        raise UserError(f"There is no agent named {name!r}.", hint)
     if script is None:
         raise UserError("The scripted agent needs a script.", "Name a YAML file as `script`.")
     try:
@@ -73,5 +85,31 @@ def agent(name: str, script: str | None, model: str | None) -> Agent:
     return scripted.ScriptedAgent(scripted.parse(script, text))
 
 
-def _policy(repository: bytes | None) -> Policy:
-    return config.load_policy(repository, user_policy())
+def _builtin(model: str | None, known: models.Models) -> Agent:
+    def choose(name: str | None) -> builtin.Asked:
+        chosen = known.choose(name)
+        price = chosen.profile.price
+        return builtin.Asked(
+            known.provider(chosen),
+            chosen.label,
+            chosen.model,
+            chosen.profile.reply_limit,
+            None if price is None else (price.prompt, price.reply),
+        )
+
+    choose(model)  # so that the start of a session fails, and not its first turn
+    return builtin.BuiltinAgent(choose, has_ripgrep=shutil.which("rg") is not None)
+
+
+def the_policies(folder: Path) -> policies.Policies:
+    """Returns what reads and trusts this user's policy files.
+
+    Args:
+        folder: The user's state folder.
+    """
+    return policies.Policies(user_policy(), trust.Trust(folder), now)
+
+
+def now() -> datetime:
+    """Reads the clock."""
+    return datetime.now(UTC)

@@ -10,6 +10,7 @@ import difflib
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class FileChange:
     additions: int = 0
     deletions: int = 0
     hunks: tuple[Hunk, ...] = ()
+    content: str = ""
+    """What stands for the bytes of a binary file, so that two different ones are told apart; else empty."""
 
 
 def compare(sides: Sequence[tuple[str, Side | None, Side | None]]) -> tuple[FileChange, ...]:
@@ -89,18 +92,18 @@ def compare(sides: Sequence[tuple[str, Side | None, Side | None]]) -> tuple[File
         sides: Path, old and new side of each file that may differ; a pair that is too large on both sides does.
     """
     differing = [row for row in sides if row[1] != row[2] or (row[1] and row[1].data is None)]
-    moved = _renames(differing)
+    moved = renames(differing)
     sources = set(moved.values())
     olds = {path: old for path, old, _ in differing}
     changes = [
-        _change(path, olds[moved[path]] if path in moved else old, new, moved.get(path))
+        changed(path, olds[moved[path]] if path in moved else old, new, moved.get(path))
         for path, old, new in differing
         if path not in sources
     ]
     return tuple(sorted(changes, key=lambda change: change.path))
 
 
-def _renames(rows: Sequence[tuple[str, Side | None, Side | None]]) -> dict[str, str]:
+def renames(rows: Sequence[tuple[str, Side | None, Side | None]]) -> dict[str, str]:
     """Pairs added files with deleted ones; returns the old path by the new."""
     deleted = {path: old.data for path, old, new in rows if new is None and old is not None and old.data}
     added = {path: new.data for path, old, new in rows if old is None and new is not None and new.data}
@@ -137,17 +140,18 @@ def _similarity(lines: Counter[bytes], old: bytes, new: bytes) -> float:
     return sum(len(line) * times for line, times in common.items()) / max(len(old), len(new))
 
 
-def _change(path: str, old: Side | None, new: Side | None, old_path: str | None) -> FileChange:
-    """Describes one file that differs."""
+def changed(path: str, old: Side | None, new: Side | None, old_path: str | None) -> FileChange:
+    """Describes one file that differs; `old_path` is where a renamed one was."""
     status = _status(old, new, old_path)
     modes = (old.mode if old else None, new.mode if new else None)
     before, after = (old.data if old else b""), (new.data if new else b"")
     if before is None or after is None:
         return FileChange(path, status, *modes, old_path, too_large=True)
     if b"\0" in before[:SAMPLE] or b"\0" in after[:SAMPLE]:
-        return FileChange(path, status, *modes, old_path, binary=True)
+        content = sha256(after).hexdigest()[:16]
+        return FileChange(path, status, *modes, old_path, binary=True, content=content)
     whole = status == "type"
-    hunks = _replaced(_split(before), _split(after)) if whole else hunks_between(before, after)
+    hunks = _replaced(split(before), split(after)) if whole else hunks_between(before, after)
     kinds = Counter(line.kind for hunk in hunks for line in hunk.lines)
     return FileChange(path, status, *modes, old_path, additions=kinds["+"], deletions=kinds["-"], hunks=hunks)
 
@@ -164,7 +168,7 @@ def _status(old: Side | None, new: Side | None, old_path: str | None) -> Status:
     return "mode" if old.data is not None and old.data == new.data else "modified"
 
 
-def _split(data: bytes) -> list[bytes]:
+def split(data: bytes) -> list[bytes]:
     """Splits bytes into lines that keep their newline."""
     lines = data.split(b"\n")
     last = lines.pop()
@@ -173,7 +177,7 @@ def _split(data: bytes) -> list[bytes]:
 
 def hunks_between(old: bytes, new: bytes) -> tuple[Hunk, ...]:
     """Returns the hunks that turn one text into another, with `CONTEXT` lines around them."""
-    before, after = _split(old), _split(new)
+    before, after = split(old), split(new)
     return tuple(_hunk(before, after, group) for group in _groups(before, after))
 
 
@@ -187,7 +191,7 @@ Match = tuple[int, int, int]
 """Where a run of equal lines begins on the old and on the new side, and how long it is."""
 
 
-def _matches(old: list[bytes], new: list[bytes]) -> list[Match]:
+def matches(old: list[bytes], new: list[bytes]) -> list[Match]:
     """Finds runs of equal lines, in order: first by lines that occur once on each side, then in the gaps."""
     start = 0
     shorter = min(len(old), len(new))
@@ -241,7 +245,7 @@ def _gap(old: list[bytes], new: list[bytes], ours: tuple[int, int], theirs: tupl
 def _groups(old: list[bytes], new: list[bytes]) -> Iterator[list[Match]]:
     """Yields the matches of each hunk: those between its changes whole, the first and the last cut to the context."""
     runs: list[Match] = [(0, 0, 0)]
-    for one, two, size in _matches(old, new):
+    for one, two, size in matches(old, new):
         last_one, last_two, last_size = runs[-1]
         if last_one + last_size == one and last_two + last_size == two:
             runs[-1] = (last_one, last_two, last_size + size)
@@ -333,11 +337,12 @@ def _patch_of(change: FileChange, hunks: tuple[Hunk, ...]) -> str:
         rows.append(f"Binary files {old_name} and {new_name} differ")
     if hunks:
         rows += [f"--- {_ended(old_name)}", f"+++ {_ended(new_name)}"]
-        rows += [row for hunk in hunks for row in _hunk_rows(hunk)]
+        rows += [row for hunk in hunks for row in hunk_rows(hunk)]
     return "\n".join(rows) + "\n"
 
 
-def _hunk_rows(hunk: Hunk) -> Iterator[str]:
+def hunk_rows(hunk: Hunk) -> Iterator[str]:
+    """Yields a hunk's lines as a patch has them, its header first."""
     old = _range(hunk.old_start, hunk.old_lines)
     new = _range(hunk.new_start, hunk.new_lines)
     yield f"@@ -{old} +{new} @@ {hunk.heading}".rstrip()

@@ -6,28 +6,37 @@ a new event. `tests/domain/golden_events` keeps one of each, for every version e
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from agentos_lsp.domain import policy_events, review_events, tree_events
 from agentos_lsp.domain.approval import Outcome, Scope
-from agentos_lsp.domain.ids import ApprovalId, BlobId, CallId, CommitId, SessionId, TurnId
+from agentos_lsp.domain.confinement import ConfinementChosen
+from agentos_lsp.domain.event import Event
+from agentos_lsp.domain.ids import ApprovalId, BlobId, CallId, CommitId, TurnId
+from agentos_lsp.domain.model_events import (
+    ContextCompacted,
+    ContextLost,
+    LoopFound,
+    ModelChosen,
+    ModelReplied,
+    ModelTold,
+    TurnSteered,
+)
+from agentos_lsp.domain.policy_events import (
+    CheckFinished,
+    CheckStarted,
+    CommitsFound,
+    CommitsSetAside,
+    FindingWaived,
+    PolicyLoaded,
+)
 from agentos_lsp.domain.tools import Record, ToolRequest
 
-VERSION = 1
-"""The version written into new events; old ones are read for ever."""
+FindingRecord = policy_events.FindingRecord
 
 VerdictWord = Literal["allowed", "reviewed", "blocked"]
-
-
-class Event(Record):
-    """What every event carries: which session, its place in it (from 1), and when (UTC)."""
-
-    session: SessionId
-    sequence: int = Field(ge=1)
-    at: datetime
-    version: Literal[1] = 1
 
 
 class ReasonRecord(Record):
@@ -48,16 +57,6 @@ class PartRecord(Record):
     reasons: tuple[ReasonRecord, ...]
 
 
-class FindingRecord(Record):
-    """What the diff inspector found: a rule of the workspace policy, where, and what to do. Lines count from 0."""
-
-    rule: str
-    action: Literal["refuse", "review", "note"]
-    path: str
-    line: int | None
-    message: str
-
-
 class SessionStarted(Event):
     """A person asked for a session."""
 
@@ -69,6 +68,24 @@ class SessionStarted(Event):
     repository: str
     base_branch: str | None
     base_commit: CommitId
+    by: str
+
+
+class SessionAdopted(Event):
+    """A person took up the worktree that a session left behind whose log is gone; begins a new log."""
+
+    type: Literal["session.adopted"] = "session.adopted"
+    task: str
+    agent: str
+    script: str | None = None
+    model: str | None = None
+    repository: str
+    base_branch: str | None
+    base_commit: CommitId
+    folder: str
+    admin: str
+    branch: str
+    scratch: str
     by: str
 
 
@@ -309,7 +326,7 @@ class CommitRefused(Event):
     message: str
 
 
-MergeStrategy = Literal["fast-forward", "merge", "squash"]
+MergeStrategy = Literal["fast-forward", "merge", "squash", "rebase"]
 
 
 class MergeAttempted(Event):
@@ -403,6 +420,7 @@ class FailureRecorded(Event):
 
 AnyEvent = (
     SessionStarted
+    | SessionAdopted
     | WorktreeCreated
     | WorktreeRemoved
     | TurnStarted
@@ -427,6 +445,12 @@ AnyEvent = (
     | CommitAttempted
     | CommitMade
     | CommitRefused
+    | CheckStarted
+    | CheckFinished
+    | PolicyLoaded
+    | FindingWaived
+    | CommitsFound
+    | CommitsSetAside
     | MergeAttempted
     | MergeMade
     | MergeConflicted
@@ -438,6 +462,16 @@ AnyEvent = (
     | SessionInterrupted
     | SessionResumed
     | FailureRecorded
+    | review_events.ReviewEvent
+    | tree_events.TreeEvent
+    | ModelChosen
+    | TurnSteered
+    | ModelReplied
+    | ModelTold
+    | ContextCompacted
+    | ContextLost
+    | LoopFound
+    | ConfinementChosen
 )
 
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])

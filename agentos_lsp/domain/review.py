@@ -8,16 +8,33 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from agentos_lsp.domain import confinement, model_state, orphan
+from agentos_lsp.domain.command import classify
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agentos_lsp.domain import events, state
+    from agentos_lsp.domain import events, state, tree_events
     from agentos_lsp.domain.approval import Question
 
 SHOWN_CALLS = 40
 SHOWN_TAIL_LINES = 12
+SHOWN_CHECKPOINTS = 10
 
-AnchorKind = Literal["approval", "call", "session", "finding", "conflict", "document"]
+SHOWN_ENDED = 20
+
+Group = Literal["needs-you", "running", "to-review", "ended"]
+GROUPS: dict[Group, str] = {
+    "needs-you": "Needs you",
+    "running": "Running",
+    "to-review": "To review",
+    "ended": "Ended",
+}
+"""The headings of the lists of sessions, in the order of their urgency."""
+
+AnchorKind = Literal[
+    "approval", "call", "session", "finding", "conflict", "document", "orphan", "model", "checkpoint", "forecast"
+]
 
 # Letters, marks and blanks that show nothing, beside the categories in `_shown`. Source: Unicode 16,
 # DerivedCoreProperties.txt, Default_Ignorable_Code_Point; and U+2800, which is an empty braille cell.
@@ -98,16 +115,28 @@ def standing(one: state.SessionState) -> tuple[events.FindingRecord, ...]:
         if call.request.kind in {"write", "edit", "delete", "move"} and call.step == "done":
             named = (getattr(call.request, "path", ""), getattr(call.request, "to", ""))
             changed.update(posixpath.normpath(path) for path in named if path)
-    return tuple(finding for finding in one.findings if not finding.path or finding.path not in changed)
+    return tuple(
+        finding
+        for finding in one.findings
+        if finding.digest not in one.waived and (not finding.path or finding.path not in changed)
+    )
 
 
-def overview(sessions: Sequence[state.SessionState]) -> Page:
-    """Lists all sessions: those that wait for a person first, ended ones last."""
+def group(one: state.SessionState) -> Group:
+    """Says under which heading a session stands in every list."""
+    if not one.is_live:
+        return "ended"
+    if one.questions or one.interrupted or one.conflicts:
+        return "needs-you"
+    return "to-review" if one.turn is None else "running"
+
+
+def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Orphan] = ()) -> Page:
+    """Lists all sessions: those that wait for a person first, ended ones last; then what was left behind."""
     page = _Writer()
     page.add("# Sessions", "")
     if not sessions:
-        page.add("No sessions yet. Start one with `agentos.session.start`, in Neovim `:AgentOS start TASK`.")
-        return page.page()
+        page.add("No sessions yet. Start one with `agentos.session.start`, in Neovim `:AgentOS start TASK`.", "")
     for title, group in _grouped(sessions):
         if not group:
             continue
@@ -119,29 +148,50 @@ def overview(sessions: Sequence[state.SessionState]) -> Page:
                 page.anchor("approval", question.approval, one.session)
                 page.add(f"    waits: `{_one_line(question.line)}`")
         page.add("")
+    if orphans:
+        page.add("## Left behind", "")
+    for left in orphans:
+        page.anchor("orphan", left.session, left.session)
+        page.add(f"- {left.session} in {_one_line(left.repository)}: {_one_line(orphan.describe(left))}")
+        page.add(f"    {_one_line(orphan.advise(left))}")
     return page.page()
 
 
-def session(one: state.SessionState) -> Page:
-    """Shows one session: its task and state, what waits for a person, and what happened last."""
+def session(one: state.SessionState, unfinished: str = "") -> Page:
+    """Shows one session: its task and state, what waits for a person, what happened last, and what is being said.
+
+    `unfinished` stands last, so that no other line moves while the agent speaks.
+    """
     page = _Writer()
     page.add(f"# {one.session}", "", f"Task: {_first_line(one.task)}", f"State: {one.status}")
     if one.worktree is not None:
         page.add(
             f"Branch: {one.worktree.branch}, from {one.base_branch or 'a detached HEAD'} at {one.base_commit[:10]}"
         )
-        page.add(f"Worktree: {one.worktree.folder}")
+        page.add(f"Worktree: {one.worktree.folder}", *confinement.lines(one.confinement))
     page.anchor("document", "changes.diff", one.session)
     page.add(f"Changes: {len(one.commits)} commits")
     page.anchor("document", "trace.md", one.session)
     page.add(f"Trace: {one.sequence} events")
+    for ref in one.aside:
+        page.add(f"Set aside: {ref}")
+    if one.spent.replies:
+        page.add(f"Model: {model_state.line(one.spent)}")
+    for kind, words in (("loss", one.spent.loss), ("loop", one.spent.loop)):
+        if words:
+            page.anchor("model", kind, one.session)
+            page.add(f"Beware: {_one_line(words)}")
     if one.notice:
         page.add(f"Last word: {_first_line(one.notice)}")
     page.add("")
     _add_waiting(page, one)
     _add_findings(page, one)
+    _add_forecasts(page, one)
     _add_calls(page, one)
+    _add_checkpoints(page, one)
     _add_allowlist(page, one)
+    if unfinished:
+        page.add("## Says now", "", *(f"> {line}" for line in unfinished.splitlines()[-SHOWN_TAIL_LINES:]))
     return page.page()
 
 
@@ -182,7 +232,10 @@ def explain(call: state.Call) -> str:
     if not call.parts:
         lines += ["", *(f"- {_prose(reason.text)}" for reason in call.reasons)]
     if call.prefix is not None:
-        lines += ["", f"Prefix offered for this session: {_code(prefix_text(call.prefix))}"]
+        through = classify.let_through(call.prefix)
+        colon = ", which lets through, for example:" if through else ""
+        lines += ["", f"Prefix offered for this session: {_code(prefix_text(call.prefix))}{colon}"]
+        lines += ["", *(f"- {_code(line)}" for line in through)] if through else []
     return "\n".join(lines)
 
 
@@ -241,6 +294,8 @@ def _add_findings(page: _Writer, one: state.SessionState) -> None:
         for number, finding in enumerate(one.findings):
             page.anchor("finding", str(number), one.session)
             since = "" if finding in still else " (its file was changed since)" if one.is_live else ""
+            if finding.digest in one.waived:
+                since = f" (waived: {_first_line(one.waived[finding.digest].reason)})"
             page.add(f"- {finding.action}: {finding.message}{since}")
         page.add("")
 
@@ -258,6 +313,43 @@ def _add_calls(page: _Writer, one: state.SessionState) -> None:
         if call.step in {"running", "background"} and call.tail:
             page.add(*(f"    | {line}" for line in call.tail.splitlines()[-SHOWN_TAIL_LINES:]))
     page.add("")
+
+
+def forecasts(one: state.SessionState) -> list[tuple[str, tree_events.ForecastPlace]]:
+    """Returns where merging this session and another live one would conflict: the other, and the place here."""
+    return [(other, place) for other, places in one.forecasts.items() for place in places] if one.is_live else []
+
+
+def forecast_text(other: str, place: tree_events.ForecastPlace) -> str:
+    """Says in one line what would conflict; it is a diagnostic's message."""
+    what = "this file" if place.line is None else "these lines"
+    return f"{other} also changes {what} ({visible(place.path)}); merging both would conflict."
+
+
+def _add_forecasts(page: _Writer, one: state.SessionState) -> None:
+    found = forecasts(one)
+    if not found:
+        return
+    page.add("## Other sessions at the same place", "")
+    for number, (other, place) in enumerate(found):
+        page.anchor("forecast", str(number), one.session)
+        where = place.path if place.line is None else f"{place.path}:{place.line + 1}"
+        page.add(f"- {where} is also changed by {other}")
+    page.add("")
+
+
+def _add_checkpoints(page: _Writer, one: state.SessionState) -> None:
+    if not one.checkpoints or not one.is_live:
+        return
+    page.add("## Checkpoints", "")
+    for kept in reversed(one.checkpoints[-SHOWN_CHECKPOINTS:]):
+        page.anchor("checkpoint", str(kept.number), one.session)
+        why = {"turn": "before a turn", "asked": "asked for", "restore": "before a restore"}[kept.occasion]
+        note = f": {_first_line(kept.note)}" if kept.note and kept.occasion != "restore" else ""
+        page.add(f"- {kept.number} at {kept.at:%Y-%m-%d %H:%M:%S} UTC, {why}, {kept.files} files{note}")
+        page.add(*(f"    not in it: {path}" for path in kept.skipped[:3]))
+    page.anchor("checkpoint", "0", one.session)
+    page.add("- 0 the beginning", "")
 
 
 def _add_allowlist(page: _Writer, one: state.SessionState) -> None:
@@ -293,11 +385,11 @@ def _outcome(call: state.Call) -> str:
 def _grouped(
     sessions: Sequence[state.SessionState],
 ) -> tuple[tuple[str, list[state.SessionState]], ...]:
-    waits = [one for one in sessions if one.is_live and (one.questions or one.interrupted or one.conflicts)]
-    runs = [one for one in sessions if one.is_live and one.turn is not None and one not in waits]
-    ended = [one for one in sessions if not one.is_live]
-    rest = [one for one in sessions if one not in waits and one not in runs and one not in ended]
-    return ("Needs you", waits), ("Running", runs), ("To review", rest), ("Ended", list(reversed(ended))[:20])
+    groups: dict[Group, list[state.SessionState]] = {name: [] for name in GROUPS}
+    for one in sessions:
+        groups[group(one)].append(one)
+    groups["ended"] = list(reversed(groups["ended"]))[:SHOWN_ENDED]
+    return tuple((GROUPS[name], found) for name, found in groups.items())
 
 
 def _first_line(text: str) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
-from agentos_lsp.domain import approval, events, ids
+from agentos_lsp.domain import (
+    approval,
+    confinement,
+    events,
+    ids,
+    model_events,
+    model_state,
+    policy_events,
+    review_events,
+    reviewed,
+    tree_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,11 +25,22 @@ if TYPE_CHECKING:
     from agentos_lsp.domain import tools
 
 Status = Literal[
-    "starting", "idle", "running", "waiting", "paused", "interrupted", "merging", "merged", "discarded", "failed"
+    "starting",
+    "idle",
+    "running",
+    "waiting",
+    "paused",
+    "interrupted",
+    "merging",
+    "merged",
+    "undone",
+    "discarded",
+    "failed",
 ]
 Step = Literal["requested", "waiting", "approved", "running", "background", "done", "refused", "unknown"]
 
 KEPT_CALLS = 300
+KEPT_CHECKPOINTS = 100
 KEPT_OUTPUT = 2000
 
 
@@ -74,7 +96,8 @@ class Prompt:
 class SessionState:
     """What a session is after its first `sequence` events; `calls` keeps the last ones and all that are open.
 
-    `lines` are allowed exactly, each with the folder that it was approved in, relative to the worktree.
+    `lines` are allowed exactly, each with the folder that it was approved in, relative to the worktree. `checked` holds
+    each line of a required check with a tree on which it passed.
     """
 
     session: ids.SessionId = ids.SessionId("")
@@ -90,6 +113,7 @@ class SessionState:
     base_commit: ids.CommitId = ids.CommitId("")
     head: ids.CommitId = ids.CommitId("")
     worktree: Worktree | None = None
+    confinement: confinement.Standing | None = None
     turn: ids.TurnId | None = None
     turn_prompt: str = ""
     queued: tuple[Prompt, ...] = ()
@@ -99,14 +123,25 @@ class SessionState:
     prefixes: tuple[tuple[str, ...], ...] = ()
     commits: tuple[ids.CommitId, ...] = ()
     findings: tuple[events.FindingRecord, ...] = ()
+    checked: frozenset[tuple[str, str]] = frozenset()
+    policy: policy_events.PolicyLoaded | None = None
+    waived: Mapping[str, policy_events.FindingWaived] = field(default_factory=dict)
+    aside: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    conflicts_with: str = ""
     notice: str = ""
     paused: bool = False
     interrupted: bool = False
     merging: events.MergeAttempted | None = None
     discarding: bool = False
-    ended: Literal["", "merged", "discarded", "failed"] = ""
+    review: reviewed.Review = field(default_factory=reviewed.Review)
+    ended: Literal["", "merged", "undone", "discarded", "failed"] = ""
+    merged: events.MergeAttempted | None = None
+    """How it was merged, once it is; what undoing the merge goes by."""
     merge_commit: ids.CommitId | None = None
+    spent: model_state.Spent = model_state.NOTHING
+    checkpoints: tuple[tree_events.CheckpointMade, ...] = ()
+    forecasts: Mapping[ids.SessionId, tuple[tree_events.ForecastPlace, ...]] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -146,9 +181,13 @@ def apply(state: SessionState, event: events.AnyEvent) -> SessionState:
 
 def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa: C901, PLR0912, PLR0915 - one arm for each event
     match event:
-        case events.SessionStarted():
+        case events.SessionStarted() | events.SessionAdopted():
+            place = None
+            if isinstance(event, events.SessionAdopted):
+                place = Worktree(event.folder, event.admin, event.branch, event.scratch)
             return replace(
                 state,
+                worktree=place,
                 started_at=event.at,
                 task=event.task,
                 agent=event.agent,
@@ -162,6 +201,9 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case events.WorktreeCreated():
             worktree = Worktree(event.folder, event.admin, event.branch, event.scratch)
             return replace(state, worktree=worktree, head=event.commit)
+        case confinement.ConfinementChosen():
+            now = confinement.Standing(event.level, event.by, event.missing, event.refusal)
+            return replace(state, confinement=now)
         case events.WorktreeRemoved():
             return replace(state, worktree=None)
         case events.TurnStarted():
@@ -242,12 +284,28 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return _change(made, event.call, step="done")
         case events.CommitRefused():
             return _change(replace(state, findings=event.findings), event.call, step="refused", told=event.message)
+        case policy_events.CheckStarted():
+            return _change(state, event.call, step="running", name=event.name)
+        case policy_events.CheckFinished():
+            return replace(state, checked=state.checked | {(event.line, event.tree)}) if event.passed else state
+        case policy_events.PolicyLoaded():
+            return replace(state, policy=event)
+        case policy_events.CommitsFound():
+            return replace(state, head=event.head, commits=event.commits)
+        case policy_events.CommitsSetAside():
+            aside = (*state.aside, event.ref) if event.ref not in state.aside else state.aside
+            return replace(state, findings=event.findings, aside=aside)
+        case policy_events.FindingWaived():
+            return replace(state, waived={**state.waived, event.digest: event})
         case events.MergeAttempted():
             return replace(state, merging=event, conflicts=(), notice="")
         case events.MergeMade():
-            return replace(state, merging=None, ended="merged", merge_commit=event.commit)
+            return replace(
+                state, merging=None, merged=state.merging or state.merged, ended="merged", merge_commit=event.commit
+            )
         case events.MergeConflicted():
-            return replace(state, merging=None, conflicts=event.paths, notice=f"Conflicts with {event.into}.")
+            notice = f"Conflicts with {event.into}."
+            return replace(state, merging=None, conflicts=event.paths, conflicts_with=event.into, notice=notice)
         case events.MergeRefused():
             return replace(state, merging=None, notice=event.reason)
         case events.DiscardAttempted():
@@ -265,6 +323,52 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case events.FailureRecorded():
             ended: Literal["", "failed"] = "failed" if state.worktree is None and not state.ended else ""
             return replace(state, notice=event.message, ended=state.ended or ended)
+        case (
+            review_events.ReviewAttempted()
+            | review_events.ReviewAccepted()
+            | review_events.ReviewRejected()
+            | review_events.ReviewRefused()
+            | review_events.ReviewMarked()
+            | review_events.ReviewAsked()
+            | review_events.ReviewEdited()
+            | review_events.ReviewTold()
+        ):
+            return replace(state, review=reviewed.apply(state.review, event))
+        case model_events.TurnSteered():
+            queued = state.queued[1:] if state.queued and state.queued[0].text == event.prompt else state.queued
+            return replace(state, queued=queued, spent=model_state.apply(state.spent, event))
+        case model_events.ModelChosen():
+            return replace(state, model=event.model, spent=model_state.apply(state.spent, event))
+        case (
+            model_events.ModelReplied()
+            | model_events.ModelTold()
+            | model_events.ContextCompacted()
+            | model_events.ContextLost()
+            | model_events.LoopFound()
+        ):
+            return replace(state, spent=model_state.apply(state.spent, event))
+        case tree_events.CheckpointMade():
+            return replace(state, checkpoints=(*state.checkpoints, event)[-KEPT_CHECKPOINTS:])
+        case tree_events.CheckpointRestoreAttempted():
+            undone = f"restore it again, or checkpoint {event.undo} to undo it"
+            notice = f"Checkpoint {event.number} is being restored. If this stays here it was cut off: {undone}."
+            return replace(state, notice=notice)
+        case tree_events.CheckpointRestored():
+            return replace(state, notice=f"The files are those of checkpoint {event.number}.")
+        case tree_events.WorktreeReadied():
+            return state if not event.left else replace(state, notice=f"Not copied: {', '.join(event.left[:5])}.")
+        case tree_events.SessionKept():
+            return replace(state, notice=f"For 30 days, what it held is in {event.reference}.")
+        case tree_events.MergeUndoAttempted():
+            return replace(state, notice=f"The merge into {event.into} is being undone.")
+        case tree_events.MergeUndone():
+            notice = f"The merge into {event.into} was undone; the commits are on {event.branch}."
+            return replace(state, ended="undone", merge_commit=None, notice=notice)
+        case tree_events.MergeUndoRefused():
+            return replace(state, notice=event.reason)
+        case tree_events.ConflictForecast():
+            others = {name: places for name, places in state.forecasts.items() if name != event.other}
+            return replace(state, forecasts={**others, event.other: event.places} if event.places else others)
         case _:
             assert_never(event)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain import approval, ids
     from agentos_lsp.domain.command import verdict
+    from agentos_lsp.effects.process.sandbox.backends import Cage
     from agentos_lsp.effects.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -74,8 +75,23 @@ class Runner:
         scratch = state_folder / "scratch" / session
         self._environment = environments.scrubbed(environment, scratch=str(scratch))
         self._scratch = scratch
-        self._processes = processes.Processes(secrets.token_hex(8))
+        self._processes = processes.Processes(secrets.token_hex(8), cage=self._caged)
+        self.path = self._environment["PATH"]
+        self._place: Callable[[], Cage | None] | None = None
         self._background: dict[str, processes.Running] = {}
+
+    def surround(self, names: Mapping[str, str]) -> None:
+        """Adds variables of ours to what commands find; they are no secrets, and make no program run code."""
+        self._environment = {**self._environment, **names}
+
+    def confine(self, cage: Callable[[], Cage | None]) -> None:
+        """Says what confines all that is started from here on; nothing can be started before."""
+        self._place = cage
+
+    def _caged(self) -> Cage | None:
+        if self._place is None:
+            raise InternalError("A command was to start before it was decided what confines it.")
+        return self._place()
 
     @property
     def background(self) -> dict[str, processes.Running]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import logging
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from agentos_lsp.domain import events, policy, tools
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
-from agentos_lsp.effects.git import merges
-from agentos_lsp.runtime import tool_call
+from agentos_lsp.domain.inspection import inspect
+from agentos_lsp.effects.git import merges, updating
+from agentos_lsp.runtime import checkpoints, commit_call
 from agentos_lsp.runtime import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -52,33 +54,27 @@ class NotMerged:
     paths: tuple[str, ...]
 
 
-async def merge(session: Session, wanted: Merge, unsaved: frozenset[str]) -> Merged | NotMerged:
+async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch: updating.Watch) -> Merged | NotMerged:
     """Merges, or says why not; see `Runtime.merge`. The caller holds the session, and removes the worktree then.
 
     Raises:
         UserError: The session is not in a state to be merged, or there is no branch to merge into.
     """
-    workspace = _there(session)
-    into = wanted.into or session.state.base_branch
-    if into is None:
-        raise UserError("The session began from a detached HEAD.", "Name the branch to merge into.")
-    if into.startswith("agentos/"):
-        raise UserError(f"{into} is a session's own branch, which goes away with it.", "Name another branch as `into`.")
-    source = await workspace.tip()
-    if source in {None, session.state.base_commit}:
-        raise UserError("The session has no commit to merge.", "Ask the agent to commit, or discard the session.")
+    workspace = session.place
+    into = target(session, wanted.into)
+    source_commit = await source(session, workspace)
     if uncommitted := (await workspace.lost()).uncommitted:
         shown = ", ".join(uncommitted[:5])
         message = f"The worktree has uncommitted changes ({shown}); a merge would lose them."
         raise UserError(message, "Ask the agent to commit or to undo them first.")
-    target = await workspace.branch_commit(into)
+    target_commit = await workspace.branch_commit(into)
     await session.record(
         events.MergeAttempted,
         durable=True,
         into=into,
         strategy=wanted.strategy,
-        source_commit=source,
-        target_commit=target,
+        source_commit=source_commit,
+        target_commit=target_commit,
         by=wanted.by,
     )
     title = wanted.message.strip() or session.state.task.strip().splitlines()[0][:72]
@@ -88,13 +84,40 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str]) -> Mer
         if refused is not None:
             await session.record(events.MergeRefused, into=into, reason=refused.message, paths=refused.paths)
             return refused
-        outcome = await workspace.merge(into, wanted.strategy, message, unsaved)
+        outcome = await workspace.merge(into, wanted.strategy, message, unsaved, watch)
     except Exception as error:
         # Whatever failed, the attempt must not look as if it were still under way; and the branch may have moved.
         if await settle_merge(session, f"{error}"):
             return Merged(into, await workspace.branch_commit(into), ())
         raise
     return await _told(session, into, outcome)
+
+
+def target(session: Session, into: str | None) -> str:
+    """Returns the branch to merge into, the one that the session began from if none is named.
+
+    Raises:
+        UserError: There is none, or it is a session's own.
+    """
+    named = into or session.state.base_branch
+    if named is None:
+        raise UserError("The session began from a detached HEAD.", "Name the branch to merge into.")
+    if named.startswith("agentos/"):
+        hint = "Name another branch as `into`."
+        raise UserError(f"{named} is a session's own branch, which goes away with it.", hint)
+    return named
+
+
+async def source(session: Session, workspace: Workspace) -> CommitId:
+    """Returns the last commit of the session.
+
+    Raises:
+        UserError: It has none of its own.
+    """
+    found = await workspace.tip()
+    if found is None or found == session.state.base_commit:
+        raise UserError("The session has no commit to merge.", "Ask the agent to commit, or discard the session.")
+    return found
 
 
 async def _told(
@@ -120,21 +143,31 @@ async def _inspect(session: Session, workspace: Workspace) -> NotMerged | None:
     attempt = session.state.merging
     if attempt is None:
         return None
-    chain = [*(await workspace.lost()).commits, session.state.base_commit]
-    steps = [(older, newer) for newer, older in itertools.pairwise(chain) if newer not in session.state.commits]
-    found: list[policy.Finding] = []
-    count = 0
-    for older, newer in [(session.state.base_commit, attempt.source_commit), *steps]:
-        files = await workspace.change_between(older, newer)
-        count = max(count, len(files))
-        found += [finding for finding in policy.inspect(files, session.rules) if finding not in found]
-    records = tuple(tool_call.finding_record(finding) for finding in found)
+    count, found = await inspected(session, workspace, attempt.source_commit)
+    records = commit_call.records(found)
     await session.record(events.DiffInspected, call=None, files=count, findings=records)
     refusing = [finding for finding in found if finding.action == "refuse"]
     if not refusing:
         return None
     message = "The branch holds what the policy refuses: " + " ".join(finding.message for finding in refusing)
     return NotMerged("refused", message, tuple(dict.fromkeys(finding.path for finding in refusing)))
+
+
+async def inspected(session: Session, workspace: Workspace, tip: CommitId) -> tuple[int, list[policy.Finding]]:
+    """Inspects the whole change up to a commit, and each commit that did not pass the gate; counts the files too."""
+    chain = [*(await workspace.lost()).commits, session.state.base_commit]
+    steps = [(older, newer) for newer, older in itertools.pairwise(chain) if newer not in session.state.commits]
+    found: list[policy.Finding] = []
+    count = 0
+    for older, newer in [(session.state.base_commit, tip), *steps]:
+        files = await workspace.change_between(older, newer)
+        count = max(count, len(files))
+        found += [
+            finding
+            for finding in await asyncio.to_thread(inspect.inspect, files, session.rules, waived=session.state.waived)
+            if finding not in found
+        ]
+    return count, found
 
 
 async def settle_merge(session: Session, why: str) -> bool:
@@ -150,7 +183,8 @@ async def settle_merge(session: Session, why: str) -> bool:
     attempt, workspace = session.state.merging, session.workspace
     if attempt is None or workspace is None:
         return False
-    made = await workspace.merged_commit(attempt.into, attempt.target_commit, attempt.source_commit)
+    rebased = attempt.strategy == "rebase"
+    made = await workspace.merged_commit(attempt.into, attempt.target_commit, attempt.source_commit, rebased=rebased)
     if made is None:
         await session.record(events.MergeRefused, into=attempt.into, reason=why)
         return False
@@ -190,6 +224,7 @@ async def remove_worktree(session: Session, log: Sequence[events.AnyEvent]) -> N
         merged = next(event.source_commit for event in reversed(log) if isinstance(event, events.MergeAttempted))
     try:
         await session.end_processes()
+        await checkpoints.prune(session.state, session.workspace)
         kept = await session.workspace.remove(merged)
         await session.record(events.WorktreeRemoved, durable=True, folder=folder, kept_branch=kept)
     except AgentosError as error:
@@ -215,14 +250,10 @@ async def losses(session: Session) -> Losses:
 async def discard(session: Session, by: str) -> Losses:
     """Records the discard with what is lost; the caller holds the session, and removes the worktree then."""
     lost = await losses(session)
+    if session.workspace is not None and session.state.worktree is not None and (lost.commits or lost.uncommitted):
+        await checkpoints.keep_removed(session, session.workspace)
     await session.record(
         events.DiscardAttempted, durable=True, commits=lost.commits, uncommitted=lost.uncommitted, by=by
     )
     await session.record(events.SessionDiscarded, durable=True)
     return lost
-
-
-def _there(session: Session) -> Workspace:
-    if session.workspace is None:
-        raise UserError(f"Session {session.id} has no worktree.", "Wait until it has started.")
-    return session.workspace

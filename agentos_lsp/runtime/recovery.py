@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Literal
 
 from agentos_lsp.domain import events
 from agentos_lsp.domain.errors import AgentosError
-from agentos_lsp.runtime import ending
+from agentos_lsp.effects.agents import nobody
+from agentos_lsp.effects.git import repository
+from agentos_lsp.runtime import ending, readying
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
+    from agentos_lsp.domain import orphan
+    from agentos_lsp.effects.git.worktrees import Worktree
     from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.workspace import Workspace
 
@@ -51,6 +57,7 @@ async def recover(one: Session, log: Sequence[events.AnyEvent], reopen: Callable
         return "leave"
     one.workspace = workspace
     await workspace.clear_remains()
+    await readying.surround(workspace)
     if now.ended or (now.merging is not None and await ending.settle_merge(one, MERGE_CUT_OFF)):
         return "remove"
     if not await workspace.is_there():
@@ -64,6 +71,39 @@ async def recover(one: Session, log: Sequence[events.AnyEvent], reopen: Callable
     await ending.settle_commit(one)
     await one.recover(log)
     return "equip"
+
+
+async def adopt(one: Session, known: orphan.Orphan, worktree: Worktree, state_folder: Path, by: str) -> None:
+    """Begins the log of a session that has a worktree already; nothing in the worktree is touched.
+
+    Args:
+        one: The session, whose lock this runtime holds.
+        known: What was found.
+        worktree: Its place on disk.
+        state_folder: Where the session's scratch folder goes.
+        by: Who asks.
+
+    Raises:
+        UserError: Its repository cannot be worked in.
+        EffectError: The log, git or the disk failed.
+    """
+    checkout = await asyncio.to_thread(repository.probe, known.repository)
+    scratch = state_folder / "scratch" / known.session
+    await asyncio.to_thread(lambda: scratch.mkdir(mode=0o700, parents=True, exist_ok=True))
+    await one.record(
+        events.SessionAdopted,
+        durable=True,
+        task=f"Recovered: {known.session}",
+        agent=nobody.NAME,
+        repository=checkout.root,
+        base_branch=checkout.branch,
+        base_commit=worktree.base,
+        folder=worktree.folder,
+        admin=worktree.admin_dir,
+        branch=worktree.branch,
+        scratch=str(scratch),
+        by=by,
+    )
 
 
 async def _without_place(one: Session, log: Sequence[events.AnyEvent], error: AgentosError) -> None:

@@ -9,35 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from agentos_lsp.domain import approval, events, ids, policy, state, tools
-from agentos_lsp.domain.errors import AgentosError, UserError
+from agentos_lsp.domain import approval, events, ids, model_events, policy, review_events, reviewed, state, tools
+from agentos_lsp.domain.errors import AgentosError, ProviderError, UserError
 from agentos_lsp.effects import agents
-from agentos_lsp.runtime import tool_call, uncut
+from agentos_lsp.effects.agents import prepared
+from agentos_lsp.runtime import checkpoints, desk, history, journal, tool_call, uncut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Coroutine, Iterator, Sequence
 
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.domain.event import Event
+    from agentos_lsp.runtime import models
     from agentos_lsp.runtime.workspace import Workspace
+    from agentos_lsp.runtime.world import World
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What every session shares: the log, the clock, and names for new things."""
-
-    store: Store
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
-    publish: Callable[[events.AnyEvent, state.SessionState], None]
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class Session:
@@ -58,6 +49,7 @@ class Session:
         self._agent: agents.Agent | None = None
         self._gate: tool_call.Gate | None = None
         self._writing = asyncio.Lock()
+        self._queueing = asyncio.Lock()
         self.begun = asyncio.Event()
         """Set once its start has come to an end, well or not."""
         self._wake = asyncio.Event()
@@ -70,19 +62,27 @@ class Session:
         self._playing: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Lock()
+        self.undoing = asyncio.Lock()
         self._stopping = False
         self._halted = False
-        self._held = False
+        self.is_held = False
+        """Whether it is being merged or discarded."""
         self._beginning = False
-        self._history = _history(log)
+        self._history = history.of(log)
 
     def equip(self, workspace: Workspace, agent: agents.Agent, rules: policy.Policy) -> None:
         """Gives the session its doors; it can work from now on."""
         self.workspace = workspace
         self.rules = rules
-        self._agent = agent
+        self._agent = prepared.Prepared(agent, rules.setup) if rules.setup else agent
         self._gate = tool_call.Gate(self, workspace, rules)
         self._wake.set()
+
+    def take_rules(self, rules: policy.Policy) -> None:
+        """Goes on under another policy; a call that is under way ends under the one that it began with."""
+        self.rules = rules
+        if self.workspace is not None and self._gate is not None:
+            self._gate = tool_call.Gate(self, self.workspace, rules)
 
     def unequip(self) -> None:
         """Takes the doors away: the worktree is gone."""
@@ -92,6 +92,17 @@ class Session:
     def is_equipped(self) -> bool:
         """Whether it has an agent that can work."""
         return self._agent is not None
+
+    @property
+    def place(self) -> Workspace:
+        """The session's worktree, with its doors.
+
+        Raises:
+            UserError: It is not there yet, or no longer.
+        """
+        if self.workspace is None or self.state.worktree is None:
+            raise UserError(f"Session {self.id} has no worktree.", "Wait until it has started, or start a new one.")
+        return self.workspace
 
     @property
     def gate(self) -> tool_call.Gate:
@@ -106,7 +117,7 @@ class Session:
 
     # --- the log -----------------------------------------------------------------------------------------------
 
-    async def record(self, kind: type[events.Event], *, durable: bool = False, **fields: Any) -> None:  # noqa: ANN401 - the event's own fields
+    async def record(self, kind: type[Event], *, durable: bool = False, **fields: Any) -> None:  # noqa: ANN401 - the event's own fields
         """Appends one event, then tells everybody. A cancelled caller still leaves a whole event.
 
         Raises:
@@ -115,7 +126,7 @@ class Session:
         async with self._writing:
             await self._append(kind, durable=durable, fields=fields)
 
-    async def _append(self, kind: type[events.Event], *, durable: bool, fields: dict[str, Any]) -> None:
+    async def _append(self, kind: type[Event], *, durable: bool, fields: dict[str, Any]) -> None:
         event: Any = kind(session=self.id, sequence=self.state.sequence + 1, at=self._world.now(), **fields)
 
         async def write_and_tell() -> None:
@@ -130,7 +141,7 @@ class Session:
     async def ask(
         self, call: ids.CallId, line: str, cwd: str, prefix: tuple[str, ...] | None
     ) -> approval.Answer | None:
-        """Asks a person and waits, without a limit; see `tool_call.Journal`."""
+        """Asks a person and waits, without a limit; see `journal.Journal`."""
         kept = self._kept.pop(call, None)
         if kept is not None and (kept[0].line, kept[0].cwd, kept[0].prefix) == (line, cwd, prefix):
             return kept[1]
@@ -168,16 +179,16 @@ class Session:
         return name
 
     def is_asked(self, call: ids.CallId) -> bool:
-        """Whether a person was asked about this call; see `tool_call.Journal`."""
+        """Whether a person was asked about this call; see `journal.Journal`."""
         return call in self._kept or any(question.call == call for question in self.state.questions.values())
 
     @property
     def stopping(self) -> bool:
-        """Whether a person is ending the turn; see `tool_call.Journal`."""
+        """Whether a person is ending the turn; see `journal.Journal`."""
         return self._stopping
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs work beside the turn; see `tool_call.Journal`."""
+        """Runs work beside the turn; see `journal.Journal`."""
         task = self._world.spawn(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
@@ -214,6 +225,13 @@ class Session:
                 await self.resume(given.by)
         return counted
 
+    async def choose_model(self, known: models.Models, model: str, by: str) -> str:
+        """Asks another model from the next turn on; returns how it is named."""
+        self._must_be_live()
+        chosen = await asyncio.to_thread(known.choose_for, self.state.agent, model)
+        await self.record(model_events.ModelChosen, durable=True, model=chosen.label, by=by)
+        return chosen.label
+
     async def prompt(self, text: str, by: str) -> None:
         """Queues a prompt; it starts the next turn."""
         self._must_be_live()
@@ -221,8 +239,17 @@ class Session:
             raise UserError("The prompt is empty.", "Say what the agent should do.")
         if self.state.worktree is None:
             raise UserError(f"Session {self.id} is still starting.", "Wait until its worktree is there.")
-        await self.record(events.PromptQueued, durable=True, prompt=text, by=by)
+        await self._queue(text, by)
         self._go_on()
+
+    async def _queue(self, text: str, by: str) -> None:
+        """Queues a prompt, with what the agent was not told yet of the review."""
+        async with self._queueing:
+            review = self.state.review
+            prompt = reviewed.prompt(review, text)
+            await self.record(events.PromptQueued, durable=True, prompt=prompt, by=by)
+            if review.notes:
+                await self.record(review_events.ReviewTold, notes=len(review.notes))
 
     async def pause(self, by: str) -> None:
         """Lets the running call end, and starts no other."""
@@ -249,7 +276,7 @@ class Session:
         """Ends the running turn and every process of the session; the session and its changes stay."""
         async with self._ending:
             self._must_be_live()
-            if self._held:
+            if self.is_held:
                 raise UserError(f"Session {self.id} is being merged or discarded.", "Wait until that has ended.")
             self._stopping = True
             try:
@@ -283,15 +310,15 @@ class Session:
             UserError: It works, or somebody else holds it.
         """
         self._must_be_live()
-        if self._held:
+        if self.is_held:
             raise UserError(f"Session {self.id} is being merged or discarded.", "Wait until that has ended.")
         if self.state.turn is not None or self._beginning:
             raise UserError("The agent is still working.", "Wait for its turn to end, or stop it first.")
-        self._held = True
+        self.is_held = True
         try:
             yield
         finally:
-            self._held = False
+            self.is_held = False
             self._wake.set()
 
     def _must_be_live(self) -> None:
@@ -328,7 +355,7 @@ class Session:
 
     def _next_prompt(self) -> state.Prompt | None:
         now = self.state
-        if self._agent is None or not now.is_live or self._stopping or self._halted or self._held:
+        if self._agent is None or not now.is_live or self._stopping or self._halted or self.is_held:
             return None
         if now.interrupted or now.paused or now.merging is not None:
             return None
@@ -340,12 +367,19 @@ class Session:
         assert self._agent is not None  # noqa: S101 - a prompt was given only to an equipped session
         try:
             if self.state.turn is None:
+                await checkpoints.before_turn(self, self.place)
                 turn = ids.TurnId(self._world.new_id())
                 await self.record(events.TurnStarted, turn=turn, prompt=prompt.text, by=prompt.by)
             self._beginning = False
             await self._finish_open_calls()
-            summary = await self._agent.turn(prompt.text, self, tuple(self._history.values()))
+            await self.gate.settle(None)
+            summary = await self._agent.turn(
+                prompt.text, desk.Desk(self, self._world.store, self._world.stream), tuple(self._history.values())
+            )
             await self._close_turn("done", summary)
+            if self.state.review.notes and self.state.is_live:
+                # What was rejected while the agent worked is told at the end of its turn.
+                await self._queue("", "the review")
         except AgentosError as error:
             await self._fail("turn", error)
         except Exception as error:  # the session's edge: one session's failure does not reach another
@@ -369,17 +403,20 @@ class Session:
             return False
         return await self.workspace.tip() == self.state.head
 
-    async def _withdraw(self, call: state.Call, told: str) -> None:
-        await self.record(events.ToolCallRefused, call=call.call, why="withdrawn", message=told)
-        self._history[call.call] = agents.Exchange(call.request, agents.ToolResult(ok=False, text=told))
+    async def _withdraw(self, call: state.Call, told: str, why: journal.Why = "withdrawn") -> None:
+        await self.record(events.ToolCallRefused, call=call.call, why=why, message=told)
+        self._history[call.call] = agents.Exchange(call.request, agents.ToolResult(ok=False, text=told, call=call.call))
 
     async def _fail(self, where: str, error: Exception) -> None:
         message = str(error) if isinstance(error, AgentosError) else f"An internal error: {type(error).__name__}."
-        hint = error.hint if isinstance(error, UserError) else "Prompt it again, or discard the session."
+        hint = (
+            error.hint if isinstance(error, UserError | ProviderError) else "Prompt it again, or discard the session."
+        )
         await self.record(events.FailureRecorded, where=where, message=message, hint=hint)
         await self._close_turn("failed", message)
 
     async def _close_turn(self, reason: str, summary: str) -> None:
+        self._world.stream(self.id, "")
         for name in list(self.state.questions):
             await self.record(events.ApprovalWithdrawn, approval=name, reason=f"The turn ended ({reason}).")
             waiter = self._answers.pop(name, None)
@@ -390,7 +427,7 @@ class Session:
                 await self._withdraw(
                     call, "The turn was stopped by a person." if reason == "stopped" else "The turn ended."
                 )
-            elif call.call not in self._history and (exchange := _exchange(call)) is not None:
+            elif call.call not in self._history and (exchange := history.exchange(call)) is not None:
                 self._history[call.call] = exchange
         if self.state.turn is not None:
             await self.record(events.TurnFinished, turn=self.state.turn, reason=reason, summary=summary)
@@ -414,8 +451,18 @@ class Session:
             message = str(error)
             await self.record(events.ToolCallRefused, call=call, why="invalid", message=message)
             result = agents.ToolResult(ok=False, text=message)
+        result = replace(result, call=call)
         self._history[call] = agents.Exchange(request, result)
         return result
+
+    async def take_queued(self) -> int:
+        """Hands what the person said meanwhile to the turn that is under way; see `agents.Tools.heard`."""
+        async with self._writing:
+            queued, turn = self.state.queued, self.state.turn
+            for prompt in queued if turn is not None and not self._stopping else ():
+                fields = {"turn": turn, "prompt": prompt.text, "by": prompt.by}
+                await self._append(model_events.TurnSteered, durable=True, fields=fields)
+            return len(queued) - len(self.state.queued)
 
     async def say(self, text: str) -> None:
         """Tells the person something; see `agents.Tools`."""
@@ -438,11 +485,8 @@ class Session:
             if call.step == "waiting" and call.approval is not None:
                 question = self.state.questions.get(call.approval)
                 if question is None:
-                    rejection = tool_call.rejection(decided[call.approval].comment if call.approval in decided else "")
-                    await self.record(events.ToolCallRefused, call=call.call, why="rejected", message=rejection)
-                    self._history[call.call] = agents.Exchange(
-                        call.request, agents.ToolResult(ok=False, text=rejection)
-                    )
+                    rejection = journal.rejection(decided[call.approval].comment if call.approval in decided else "")
+                    await self._withdraw(call, rejection, "rejected")
                     continue
                 await self.record(
                     events.ApprovalWithdrawn, approval=call.approval, reason="Asked again after a restart."
@@ -450,24 +494,3 @@ class Session:
                 await self._put_question(call.call, question.line, question.cwd, question.prefix)
             elif call.step == "approved" and isinstance(call.request, tools.RunCall | tools.StartCall):
                 await self._put_question(call.call, call.request.line, call.request.cwd, call.prefix)
-
-
-def _exchange(call: state.Call) -> agents.Exchange | None:
-    """Returns what the agent was told of a call, None while it is open."""
-    if call.step not in {"done", "refused", "background"}:
-        return None
-    ok = call.step == "background" or (call.step == "done" and (not call.ended_by or call.exit_code == 0))
-    return agents.Exchange(call.request, agents.ToolResult(ok=ok, text=call.told or call.tail))
-
-
-def _history(log: Sequence[events.AnyEvent]) -> dict[ids.CallId, agents.Exchange]:
-    """Rebuilds from the log what the agent was told, for every call that ended."""
-    folded = state.SessionState()
-    ended: dict[ids.CallId, agents.Exchange] = {}
-    for event in log:
-        folded = state.apply(folded, event)
-        name = getattr(event, "call", None)
-        call = folded.calls.get(name) if name is not None else None
-        if call is not None and (exchange := _exchange(call)) is not None:
-            ended[call.call] = exchange
-    return ended

@@ -9,11 +9,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from agentos_lsp.domain import approval, events, ids, policy, state
-from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
-from agentos_lsp.runtime import ending, recovery, session, uncut
+from agentos_lsp.domain import events, ids, orphan
+from agentos_lsp.domain.errors import AgentosError, UserError
+from agentos_lsp.runtime import (
+    asking,
+    cancelling,
+    confining,
+    ending,
+    forecast,
+    governing,
+    inherited,
+    mirrors,
+    models,
+    orphans,
+    reading,
+    readying,
+    recovery,
+    reviewing,
+    session,
+    stocking,
+    streams,
+    telling,
+    uncut,
+    world,
+)
 from agentos_lsp.runtime.workspace import Losses, Workspace
 
 if TYPE_CHECKING:
@@ -25,7 +46,9 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command import verdict
     from agentos_lsp.domain.state import SessionState
     from agentos_lsp.effects import agents
+    from agentos_lsp.effects.git.worktrees import Worktree
     from agentos_lsp.effects.store import Store
+    from agentos_lsp.runtime import policies
 
 LOG = logging.getLogger(__name__)
 
@@ -40,19 +63,25 @@ class Parts:
         store: The event log.
         state_folder: Where worktrees lie, outside every repository.
         agent: Makes the agent of a session from its name, script and model.
-        load_policy: Makes the policy from the bytes of the repository's own file, None if it has none.
+        policies: Reads and trusts policy files.
         now: The clock, aware UTC.
         new_id: A fresh name of lower-case letters and digits.
         environment: What commands inherit, before it is stripped.
+        confiner: What this machine can hold of them.
+        models: The language models that the person configured; None for none.
+        spares: How many worktrees are kept ready for each repository in use.
     """
 
     store: Store
     state_folder: Path
     agent: Callable[[str, str | None, str | None], agents.Agent]
-    load_policy: Callable[[bytes | None], policy.Policy]
+    policies: policies.Policies
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     environment: Mapping[str, str]
+    confiner: confining.Confiner
+    models: models.Models | None = None
+    spares: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +94,49 @@ class Start:
     script: str | None
     model: str | None
     by: str
+    environment: Mapping[str, str] | None = None
+    """What the session's commands inherit, that of the editor; None for the runtime's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far long work has come; `done` of `total` steps, `total` 0 while unknown."""
-
-    session: ids.SessionId
-    kind: Literal["worktree", "merge"]
-    done: int
-    total: int
-    message: str
-
-
-class Runtime:
+class Runtime(reading.Reader, asking.Asking):
     """All sessions; an async context manager that recovers what it finds and lets go of it at its end."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
         self._sessions: dict[ids.SessionId, session.Session] = {}
-        self._listeners: list[Callable[[events.AnyEvent, SessionState], None]] = []
-        self._watchers: list[Callable[[Progress], None]] = []
-        self._cancelled: set[ids.SessionId] = set()
+        super().__init__(parts.store, self._sessions)
+        self._parts = parts
+        self.orphans = orphans.Orphans(parts.store, parts.state_folder)
+        self.streams, self.models = streams.Streams(), parts.models or models.Models(None, parts.environment, parts.now)
+        self._telling = telling.Telling()
+        self.subscribe = self._telling.subscribe
         self._group = asyncio.TaskGroup()
         self._loops: dict[ids.SessionId, asyncio.Task[None]] = {}
-        self._starting: set[ids.SessionId] = set()
+        self._starting = cancelling.Cancellable()
+        self._merging = cancelling.Cancellable()
         self._taking_over = asyncio.Lock()
+        self.mirrors = mirrors.Mirrors(parts.state_folder / "mirror")
+        self.policy = governing.Governing(parts.policies, self._sessions)
+        """Which policy governs which session; what a person trusts goes through it."""
+        self._forecaster = forecast.Forecaster(self._sessions.values)
+        self._closing = False
+        self._forecasting: list[asyncio.Task[None]] = []
+        self.reviews = reviewing.Reviews(self._own, self._sessions, self._to_end)
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         await self._recover()
+        repositories = {one.state.repository for one in self._sessions.values()}
+        self._spawn(self._look_for_orphans(sorted(repositories)))
+        self._forecasting.append(self._spawn(self._forecaster.run()))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing = True
         try:
-            self._cancelled |= self._starting
-            loops = list(self._loops.values())
+            self._starting.cancel_all()
+            loops = [*self._loops.values(), *self._forecasting]
             for task in loops:
                 task.cancel()
             if loops:
@@ -115,75 +149,9 @@ class Runtime:
                 if one.workspace is not None:
                     await one.workspace.close()
                 self._parts.store.release(one.id)
+            await self.models.close()
 
     # --- looking -----------------------------------------------------------------------------------------------
-
-    def states(self) -> tuple[SessionState, ...]:
-        """Returns every session's state that this runtime owns, the oldest first."""
-        return tuple(one.state for one in self._sessions.values())
-
-    async def all_states(self) -> tuple[SessionState, ...]:
-        """Returns the states of all sessions that can be read, those of other servers and ended ones included."""
-        found: list[SessionState] = []
-        for name in await asyncio.to_thread(self._parts.store.sessions):
-            try:
-                found.append(await self.state(name))
-            except EffectError as error:
-                LOG.warning("session %s cannot be shown: %s", name, error)
-        return tuple(found)
-
-    async def state(self, name: ids.SessionId) -> SessionState:
-        """Returns one session's state, whoever owns it.
-
-        Raises:
-            UserError: There is no such session.
-        """
-        known = self._sessions.get(name)
-        if known is not None:
-            return known.state
-        log = await self.trace(name)
-        return state.fold(log)
-
-    async def trace(self, name: ids.SessionId, after: int = 0) -> list[events.AnyEvent]:
-        """Returns a session's events after a sequence.
-
-        Raises:
-            UserError: There is no such session.
-        """
-        log = await asyncio.to_thread(self._parts.store.read, name, after)
-        if not log and not after:
-            raise UserError(f"There is no session {name!r}.", "`agentos.session.list` names all.")
-        return log
-
-    async def changes(self, name: ids.SessionId) -> str:
-        """Returns the session's whole change against its base, as a unified diff."""
-        one = self._sessions.get(name)
-        if one is None or one.workspace is None:
-            return ""
-        return await one.workspace.unified_diff()
-
-    async def base_text(self, name: ids.SessionId, path: str) -> bytes | None:
-        """Returns a file as it was where the session began, None if it was not there."""
-        one = self._sessions.get(name)
-        if one is None or one.workspace is None:
-            return None
-        return await one.workspace.base_text(path)
-
-    async def command_output(self, name: ids.SessionId, call: ids.CallId) -> bytes:
-        """Returns all that a command printed; what is known so far while it runs.
-
-        Raises:
-            UserError: The session has no such call.
-        """
-        texts: list[str] = []
-        for event in await self.trace(name):
-            if isinstance(event, events.CommandFinished) and event.call == call and event.output is not None:
-                return await asyncio.to_thread(self._parts.store.read_blob, event.output)
-            if isinstance(event, events.CommandOutput) and event.call == call:
-                texts.append(event.text)
-        if not texts and call not in (await self.state(name)).calls:
-            raise UserError(f"Session {name} has no command {call!r}.", "Open the session's page for its commands.")
-        return "".join(texts).encode("utf-8", "replace")
 
     async def check(self, line: str, name: ids.SessionId | None) -> verdict.Assessment:
         """Judges a line as a session would.
@@ -197,24 +165,6 @@ class Runtime:
                 raise UserError("Which session?", "Name the session whose allowlist and worktree should count.")
             return await live[0].gate.check(line)
         return await (await self._own(name)).gate.check(line)
-
-    def subscribe(
-        self,
-        listener: Callable[[events.AnyEvent, SessionState], None],
-        watcher: Callable[[Progress], None],
-    ) -> Callable[[], None]:
-        """Tells a connection of every event, and of progress, until the returned function is called.
-
-        Listeners are called on the loop, at once and in order; they must not wait or raise.
-        """
-        self._listeners.append(listener)
-        self._watchers.append(watcher)
-
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-            self._watchers.remove(watcher)
-
-        return unsubscribe
 
     # --- acting ------------------------------------------------------------------------------------------------
 
@@ -234,11 +184,13 @@ class Runtime:
             name,
             self._parts.state_folder,
             self._parts.store,
-            self._parts.environment,
+            self._parts.environment if wanted.environment is None else wanted.environment,
             self._parts.now,
         )
-        rules = self._parts.load_policy(await workspace.policy_file())
+        in_force = await self.policy.of(workspace)
         self._parts.store.claim(name)
+        if wanted.environment is not None:
+            await asyncio.to_thread(inherited.keep, self._parts.state_folder, name, wanted.environment)
         one = session.Session(name, [], self._world())
         try:
             await one.record(
@@ -256,8 +208,8 @@ class Runtime:
         finally:
             if one.state.sequence:
                 self._sessions[name] = one
-                self._starting.add(name)
-                self._loops[name] = self._spawn(self._begin(one, workspace, agent, rules, wanted))
+                self._starting.begin(name)
+                self._loops[name] = self._spawn(self._begin(one, workspace, agent, in_force, wanted))
             else:
                 self._parts.store.release(name)
         return name
@@ -271,23 +223,15 @@ class Runtime:
 
     def cancel_start(self, name: ids.SessionId) -> None:
         """Asks a worktree under creation to stop; nothing of it is left behind."""
-        if name in self._starting:
-            self._cancelled.add(name)
+        self._starting.cancel(name)
 
-    async def decide(self, name: ids.SessionId, given: approval.Answer) -> approval.Answer | approval.Stale:
-        """Takes a person's answer to an approval; the first one counts."""
-        one = await self._own(name)
-        return await self._to_end(one.decide(given))
+    def cancel_merge(self, name: ids.SessionId) -> None:
+        """Asks a merge that is under way to stop; until the branch moves, everything is put back."""
+        self._merging.cancel(name)
 
-    async def prompt(self, name: ids.SessionId, text: str, by: str) -> None:
-        """Says something to the agent; it starts the next turn."""
-        one = await self._own(name)
-        await self._to_end(one.prompt(text, by))
-
-    async def pause(self, name: ids.SessionId, by: str) -> None:
-        """Lets the running call end, and starts no other."""
-        one = await self._own(name)
-        await self._to_end(one.pause(by))
+    async def choose_model(self, name: ids.SessionId, model: str, by: str) -> str:
+        """Lets a session ask another model from its next turn on; returns how it is named, see `Models.choose_for`."""
+        return await self.on(name, lambda one: one.choose_model(self.models, model, by))
 
     async def resume(self, name: ids.SessionId, by: str) -> None:
         """Goes on after a pause, an interruption, or a failure that was mended.
@@ -299,13 +243,12 @@ class Runtime:
         one = await self._own(name)
         if one.workspace is not None and one.state.is_live and not one.is_equipped:
             await self._equip(one, one.workspace)
-        await self._to_end(one.resume(by))
+        await self.on(name, lambda one: one.resume(by))
 
     async def stop(self, name: ids.SessionId, by: str) -> None:
         """Ends the running turn and all processes of the session; a start that is under way is cancelled."""
-        one = await self._own(name)
         self.cancel_start(name)
-        await self._to_end(one.stop(by))
+        await self.on(name, lambda one: one.stop(by))
 
     async def merge(
         self, name: ids.SessionId, wanted: ending.Merge, unsaved: frozenset[str]
@@ -317,18 +260,18 @@ class Runtime:
             wanted: How, into which branch, and who asks.
             unsaved: Absolute paths of files that are open with unsaved changes in an editor.
         """
-        one = await self._own(name)
 
-        async def carry_out() -> ending.Merged | ending.NotMerged:
-            with one.hold():
+        async def carry_out(one: session.Session) -> ending.Merged | ending.NotMerged:
+            report = self._telling.reporter(name, "merge", "Merging")
+            with one.hold(), self._merging.watched(name, report) as watch:
                 # What still runs could commit or write between the inspection and the merge.
                 await one.end_processes()
-                outcome = await ending.merge(one, wanted, unsaved)
+                outcome = await ending.merge(one, wanted, unsaved, watch)
                 if isinstance(outcome, ending.Merged):
                     await ending.remove_worktree(one, await self.trace(name))
                 return outcome
 
-        return await self._to_end(carry_out())
+        return await self.on(name, carry_out)
 
     async def losses(self, name: ids.SessionId) -> Losses:
         """Says what a discard would lose."""
@@ -336,35 +279,66 @@ class Runtime:
 
     async def discard(self, name: ids.SessionId, by: str) -> Losses:
         """Removes a session's worktree and branch; says what was lost."""
-        one = await self._own(name)
 
-        async def carry_out() -> Losses:
+        async def carry_out(one: session.Session) -> Losses:
             if name in self._starting:
                 self.cancel_start(name)
                 await one.begun.wait()
                 if not one.state.is_live:
                     return Losses((), ())
             await ending.losses(one)  # refuses before anything is stopped
-            await ending.losses(one)  # refused before anything is stopped
             await one.stop(by)
             with one.hold():
                 lost = await ending.discard(one, by)
                 await ending.remove_worktree(one, await self.trace(name))
                 return lost
 
-        return await self._to_end(carry_out())
+        return await self.on(name, carry_out)
+
+    async def adopt(self, name: ids.SessionId, by: str) -> None:
+        """Makes a session of a worktree that was left behind, with all that it holds.
+
+        Raises:
+            UserError: There is none of that name, or nothing to go on in.
+            EffectError: git, the log or the disk failed.
+        """
+        found = await self.orphans.get(name)
+        if found.told.way != "recover" or found.row.worktree is None:
+            raise UserError(f"{name} left no worktree to go on in.", orphan.advise(found.told))
+        await uncut.apart(self._adopt(found.told, found.row.worktree, by), self._group.create_task)
+        await self.orphans.look(found.told.repository)
+
+    async def _adopt(self, known: orphan.Orphan, worktree: Worktree, by: str) -> None:
+        async with self._taking_over:
+            if known.session in self._sessions or not self._parts.store.claim(known.session):
+                raise UserError(f"Somebody has taken up {known.session} already.", "The overview shows it.")
+            one = session.Session(known.session, [], self._world())
+            try:
+                if await asyncio.to_thread(self._parts.store.read, known.session):
+                    message = f"The trace of {known.session} says that it has ended, so it cannot go on under its name."
+                    raise UserError(message, f"What is worth keeping is in {worktree.folder}.")
+                await recovery.adopt(one, known, worktree, self._parts.state_folder, by)
+            finally:
+                if one.state.sequence:
+                    self._sessions[known.session] = one
+                else:
+                    self._parts.store.release(known.session)
+            one.begun.set()
+            await self._take_up(one, await self.trace(known.session))
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _world(self) -> session.World:
-        return session.World(self._parts.store, self._parts.now, self._parts.new_id, self._publish, self._spawn)
+    def _world(self) -> world.World:
+        its = self._parts
+        return world.World(its.store, its.now, its.new_id, self._publish, self._spawn, self.streams.add)
+
+    async def _to_end(self, work: Coroutine[Any, Any, T]) -> T:
+        return await uncut.apart(work, self._group.create_task)
 
     def _publish(self, event: events.AnyEvent, now: SessionState) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener(event, now)
-            except Exception:  # an editor's failure does not reach a session
-                LOG.exception("a listener failed on event %s of %s", event.sequence, event.session)
+        self._forecaster.heard(event)
+        self.reviews.heard(event)
+        self._telling.publish(event, now)
 
     async def _own(self, name: ids.SessionId) -> session.Session:
         """Returns a session of this runtime; takes over one that another let go of.
@@ -397,26 +371,37 @@ class Runtime:
         task.add_done_callback(lambda _: work.close())
         return task
 
-    async def _to_end(self, work: Coroutine[Any, Any, T]) -> T:
-        """Carries out what a person asked for, also when the connection that asked goes away meanwhile."""
-        return await uncut.apart(work, self._group.create_task)
+    async def ended(self, name: ids.SessionId) -> session.Session:
+        """Returns a session also if it has ended; it is an error if there is none, or another server holds it."""
+        async with self._taking_over:
+            if name not in self._sessions:
+                log = await self.trace(name)
+                if not self._parts.store.claim(name):
+                    raise UserError(f"Session {name!r} is held by another server.", "Use that editor, or close it.")
+                self._sessions[name] = session.Session(name, log, self._world())
+                self._sessions[name].begun.set()
+        return self._sessions[name]
+
+    async def on(self, name: ids.SessionId, act: Callable[[session.Session], Coroutine[Any, Any, T]]) -> T:
+        """Carries out an act on a session of this runtime, also when the connection that asked goes away meanwhile.
+
+        Raises:
+            UserError: It is not one that this server runs.
+        """
+        return await uncut.apart(act(await self._own(name)), self._group.create_task)
 
     async def _begin(
         self,
         one: session.Session,
         workspace: Workspace,
         agent: agents.Agent,
-        rules: policy.Policy,
+        in_force: policies.InForce,
         wanted: Start,
     ) -> None:
-        def report(done: int, total: int) -> None:
-            progress = Progress(one.id, "worktree", done, total, "Creating the worktree")
-            loop.call_soon_threadsafe(self._report, progress)
-
-        loop = asyncio.get_running_loop()
+        report = self._telling.reporter(one.id, "worktree", "Creating the worktree")
         made = False
         try:
-            created = await workspace.create(report, lambda: one.id in self._cancelled)
+            created = await workspace.create(report, lambda: self._starting.is_cancelled(one.id))
             made = True
             await one.record(
                 events.WorktreeCreated,
@@ -427,7 +412,12 @@ class Runtime:
                 commit=workspace.base_commit,
                 scratch=created.scratch,
             )
-            one.equip(workspace, agent, rules)
+            await readying.ready(one, workspace, in_force.rules)
+            await self.policy.tell(one, in_force)
+            await confining.confine(one, workspace, in_force.rules, self._parts.confiner)
+            one.equip(workspace, agent, in_force.rules)
+            if self._parts.spares:
+                self._spawn(stocking.restock(workspace, self._parts.spares, lambda: self._closing))
             await one.prompt(wanted.task, wanted.by)
         except Exception as error:  # the session's edge
             if not isinstance(error, AgentosError):
@@ -440,18 +430,14 @@ class Runtime:
             if not one.is_equipped:
                 return
         finally:
-            self._starting.discard(one.id)
-            self._cancelled.discard(one.id)
+            self._starting.end(one.id)
             one.begun.set()
-            self._report(Progress(one.id, "worktree", 1, 1, ""))
+            self._telling.report(telling.Progress(one.id, "worktree", 1, 1, ""))
         await one.work()
 
-    def _report(self, progress: Progress) -> None:
-        for watcher in list(self._watchers):
-            try:
-                watcher(progress)
-            except Exception:  # an editor's failure does not reach a session
-                LOG.exception("a watcher failed on the progress of %s", progress.session)
+    async def _look_for_orphans(self, repositories: list[str]) -> None:
+        for one in repositories:
+            await self.orphans.look(one)
 
     async def _recover(self) -> None:
         for name in await asyncio.to_thread(self._parts.store.sessions):
@@ -473,11 +459,17 @@ class Runtime:
             self._parts.store.release(name)
             return
         self._sessions[name] = one
-        parts = self._parts
+        await self._take_up(one, log)
+
+    async def _take_up(self, one: session.Session, log: list[events.AnyEvent]) -> None:
+        """Brings a session that exists on the disk to where it can go on."""
+        now, parts = one.state, self._parts
+        kept = await asyncio.to_thread(inherited.find, parts.state_folder, one.id)
+        environment = parts.environment if kept is None else kept
         follows = await recovery.recover(
             one,
             log,
-            lambda: Workspace.reopen(now, parts.state_folder, parts.store, parts.environment, parts.now),
+            lambda: Workspace.reopen(now, parts.state_folder, parts.store, environment, parts.now),
         )
         if follows == "remove":
             await ending.remove_worktree(one, log)
@@ -488,13 +480,15 @@ class Runtime:
         except AgentosError as error:
             await one.record(events.FailureRecorded, where="start", message=str(error), hint="Mend it and resume.")
             return
-        if not any(isinstance(event, events.PromptQueued) for event in log):
+        if not any(isinstance(event, events.PromptQueued | events.SessionAdopted) for event in log):
             await one.prompt(now.task, next(event.by for event in log if isinstance(event, events.SessionStarted)))
 
     async def _equip(self, one: session.Session, workspace: Workspace) -> None:
         now = one.state
         agent = await asyncio.to_thread(self._parts.agent, now.agent, now.script, now.model)
-        rules = self._parts.load_policy(await workspace.policy_file())
-        one.equip(workspace, agent, rules)
+        in_force = await self.policy.of(workspace)
+        await self.policy.tell(one, in_force)
+        await confining.confine(one, workspace, in_force.rules, self._parts.confiner)
+        one.equip(workspace, agent, in_force.rules)
         if one.id not in self._loops or self._loops[one.id].done():
             self._loops[one.id] = self._spawn(one.work())

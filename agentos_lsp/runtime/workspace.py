@@ -15,18 +15,35 @@ from typing import TYPE_CHECKING
 from agentos_lsp.domain import diff, ids, policy
 from agentos_lsp.domain.command import surroundings as around
 from agentos_lsp.domain.errors import EffectError, UserError
+from agentos_lsp.domain.inspection import changed
 from agentos_lsp.effects import config
 from agentos_lsp.effects.files import outcomes, tree
-from agentos_lsp.effects.git import changes, commits, merges, orphans, repository, settling, trash, worktrees
-from agentos_lsp.runtime import commands, uncut
+from agentos_lsp.effects.git import (
+    changes,
+    commits,
+    filling,
+    merges,
+    orphans,
+    repository,
+    settling,
+    spares,
+    trash,
+    updating,
+    worktrees,
+)
+from agentos_lsp.effects.process import helpers, ports
+from agentos_lsp.effects.process.sandbox.plan import Limits, Place
+from agentos_lsp.runtime import branch as branches
+from agentos_lsp.runtime import change, commands, inherited, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from agentos_lsp.domain import state
+    from agentos_lsp.domain import confined, state
     from agentos_lsp.domain.command import verdict
     from agentos_lsp.domain.events import MergeStrategy
+    from agentos_lsp.effects.process.sandbox import standing
     from agentos_lsp.effects.store import Store
 
 TOLD_FILE_BYTES = 200_000
@@ -69,6 +86,12 @@ class Losses:
     uncommitted: tuple[str, ...]
 
 
+def worktrees_folder(state_folder: Path, checkout: repository.Checkout) -> Path:
+    """Returns where the worktrees of a repository's sessions lie."""
+    name = Path(checkout.common_dir).parent.name if checkout.common_dir.endswith("/.git") else "repository"
+    return state_folder / "worktrees" / name
+
+
 class Workspace:
     """One session's place on disk.
 
@@ -93,13 +116,17 @@ class Workspace:
         self.session = session
         self.base_branch, self.base_commit = base
         self.runner = runner
-        self._checkout = checkout
-        self._now = now
-        name = Path(checkout.common_dir).parent.name if checkout.common_dir.endswith("/.git") else "repository"
-        self._folder = state_folder / "worktrees" / name / session
+        self.checkout = checkout
+        self.now = now
+        self.checkpointing = asyncio.Lock()
+        self._folder = worktrees_folder(state_folder, checkout) / session
+        self.state_folder = state_folder
         self._scratch = state_folder / "scratch" / session
+        self.shelf = spares.shelf_of(state_folder, checkout.common_dir)
         self._worktree: worktrees.Worktree | None = None
         self._tree: tree.ConfinedTree | None = None
+        self.branch = branches.Branch(lambda: self.worktree)
+        self.change = change.Change(lambda: self.worktree, self.base_commit)
 
     @classmethod
     async def probe(
@@ -145,17 +172,20 @@ class Workspace:
                 one._tree = await asyncio.to_thread(tree.ConfinedTree, at.folder)
         return one
 
-    # --- what it is --------------------------------------------------------------------------------------------
-
     @property
     def repository(self) -> str:
         """The person's checkout, absolute."""
-        return self._checkout.root
+        return self.checkout.root
+
+    @property
+    def common_dir(self) -> str:
+        """The git folder that all checkouts of the repository share, absolute."""
+        return self.checkout.common_dir
 
     @property
     def root(self) -> str:
         """The worktree's folder, absolute."""
-        return self._known.folder
+        return self.worktree.folder
 
     def relative(self, folder: str) -> str:
         """Returns an absolute folder of the worktree relative to its root, empty for the root itself."""
@@ -168,10 +198,8 @@ class Workspace:
     async def policy_file(self) -> bytes | None:
         """Returns the repository's own policy as it was in the commit that the session began from."""
         return await asyncio.to_thread(
-            changes.base_text, self._checkout.common_dir, self.base_commit, config.REPOSITORY_FILE
+            changes.base_text, self.checkout.common_dir, self.base_commit, config.REPOSITORY_FILE
         )
-
-    # --- coming and going --------------------------------------------------------------------------------------
 
     async def create(self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Created:
         """Makes the worktree on its own branch.
@@ -184,13 +212,14 @@ class Workspace:
         def make() -> worktrees.Worktree | None:
             self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
             return worktrees.create(
-                self._checkout,
+                self.checkout,
                 str(self._folder),
                 ids.branch_name(self.session),
                 self.base_commit,
                 lock_reason=f"agentos session {self.session}",
                 progress=progress,
                 cancelled=cancelled,
+                means=filling.Means(helpers=helpers.run, shelf=self.shelf),
             )
 
         try:
@@ -212,9 +241,9 @@ class Workspace:
     async def remove_half_made(self) -> None:
         """Removes what a creation left that was cut off; no agent was ever in it."""
         branch = ids.branch_name(self.session)
-        admin = f"{self._checkout.common_dir}/worktrees/{self.session}"
+        admin = f"{self.checkout.common_dir}/worktrees/{self.session}"
         half = worktrees.Worktree(str(self._folder), admin, branch, self.base_commit)
-        tip = await asyncio.to_thread(repository.resolve, self._checkout, branch)
+        tip = await asyncio.to_thread(repository.resolve, self.checkout, branch)
         unmoved = tip is None or tip == self.base_commit
         await asyncio.to_thread(lambda: worktrees.remove(half, delete_branch=unmoved))
         await self._empty()
@@ -228,7 +257,7 @@ class Workspace:
         Returns:
             Whether the branch was kept.
         """
-        known = self._known
+        known = self.worktree
         kept = merged is not None and await self.tip() not in {None, merged}
         await self.close()
         await asyncio.to_thread(lambda: worktrees.remove(known, delete_branch=not kept))
@@ -237,12 +266,13 @@ class Workspace:
 
     async def clear_remains(self) -> None:
         """Removes what a killed runtime left half done in a worktree that this one has taken over."""
-        lock = Path(self._known.admin_dir, "index.lock")
+        lock = Path(self.worktree.admin_dir, "index.lock")
         await asyncio.to_thread(lambda: lock.unlink(missing_ok=True))
         await asyncio.to_thread(self.runner.clear_remains)
 
     async def close(self) -> None:
         """Lets go of the worktree's folder."""
+        self.change.close()
         held, self._tree = self._tree, None
         if held is not None:
             await asyncio.to_thread(held.close)
@@ -250,9 +280,9 @@ class Workspace:
     async def _empty(self) -> None:
         await asyncio.to_thread(trash.empty, str(self._folder.parent))
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+        await asyncio.to_thread(ports.free, self.state_folder, self.session)
+        await asyncio.to_thread(inherited.forget, self.state_folder, self.session)
         await asyncio.to_thread(self.runner.clear_remains)
-
-    # --- files -------------------------------------------------------------------------------------------------
 
     async def read(self, path: str) -> tuple[str, int] | Refused:
         """Returns a file's text, or a folder's names, with its size in bytes."""
@@ -281,25 +311,30 @@ class Workspace:
             return None
         return await asyncio.to_thread(self.runner.store.put_blob, content.data)
 
+    async def bytes_of(self, path: str, limit_bytes: int) -> bytes | None:
+        """Returns what a file holds, None if it is none or larger than a limit."""
+        content = await asyncio.to_thread(lambda: self._files.read(path, limit_bytes=limit_bytes))
+        return None if isinstance(content, Refused) or content.truncated else content.data
+
     async def write(self, path: str, text: str) -> int | Refused | None:
         """Creates or replaces a file; returns its size in bytes."""
         data = text.encode("utf-8", "surrogatepass")
-        written = await asyncio.to_thread(lambda: self._files.write(path, data))
+        written = await self.change.touching(lambda: self._files.write(path, data), path)
         return written if isinstance(written, Refused) else written.size_bytes
 
     async def edit(self, path: str, old: str, new: str) -> int | Refused | None:
         """Replaces text that stands once in a file; returns the file's size in bytes."""
-        edited = await asyncio.to_thread(lambda: self._files.edit(path, old, new))
+        edited = await self.change.touching(lambda: self._files.edit(path, old, new), path)
         return edited if isinstance(edited, Refused) else edited.size_bytes
 
     async def delete(self, path: str, *, recursive: bool) -> int | Refused | None:
         """Removes a file or a folder."""
-        deleted = await asyncio.to_thread(lambda: self._files.delete(path, recursive=recursive))
+        deleted = await self.change.touching(lambda: self._files.delete(path, recursive=recursive), path)
         return deleted if isinstance(deleted, Refused) else None
 
     async def move(self, path: str, to: str) -> int | Refused | None:
         """Renames a file or a folder."""
-        moved = await asyncio.to_thread(lambda: self._files.move(path, to))
+        moved = await self.change.touching(lambda: self._files.move(path, to), path, to)
         return moved if isinstance(moved, Refused) else None
 
     async def folder(self, cwd: str) -> str | Refused:
@@ -313,18 +348,16 @@ class Workspace:
             return Refused("directory", f"{cwd} is not a folder.")
         return posixpath.normpath(posixpath.join(self.root, cwd))
 
-    # --- what the classifier may know ----------------------------------------------------------------------------
-
     async def surroundings(self, cwd: str, protected: tuple[str, ...]) -> around.Surroundings:
         """Describes where a line would run."""
-        branches = (*protected, *(name for name in (self._checkout.default_branch, self.base_branch) if name))
+        branches = (*protected, *(name for name in (self.checkout.default_branch, self.base_branch) if name))
         return around.Surroundings(
             cwd=cwd,
             worktree=self.root,
             home=self.runner.home,
             scratch=(str(self._scratch),),
             protected=tuple(dict.fromkeys(branches)),
-            branch=self._known.branch,
+            branch=self.worktree.branch,
         )
 
     async def links(self, judged: verdict.Assessment, given: around.Surroundings) -> dict[str, str]:
@@ -335,27 +368,24 @@ class Workspace:
         """Returns the surroundings with links made known."""
         return replace(given, links=dict(links))
 
-    # --- git ---------------------------------------------------------------------------------------------------
-
-    async def unified_diff(self) -> str:
-        """Returns the whole change against the base, as a patch."""
-        found = await asyncio.to_thread(changes.changes, self._known, self.base_commit)
-        return diff.unified(found)
+    async def changed_files(self) -> tuple[diff.FileChange, ...]:
+        """Returns the whole change against the base, by file."""
+        return (await self.change.current()).changes
 
     async def base_text(self, path: str) -> bytes | None:
         """Returns a file as it was where the session began."""
-        return await asyncio.to_thread(changes.base_text, self._checkout.common_dir, self.base_commit, path)
+        return await asyncio.to_thread(changes.base_text, self.checkout.common_dir, self.base_commit, path)
 
     async def stage(self, paths: tuple[str, ...] | None) -> Staged:
         """Captures the tree that a commit would have; what is inspected is byte for byte what is committed."""
         return await asyncio.to_thread(self._stage, paths)
 
     def _stage(self, paths: tuple[str, ...] | None) -> Staged:
-        staged = commits.stage_tree(self._known, paths)
-        common = self._checkout.common_dir
+        staged = commits.stage_tree(self.worktree, paths)
+        common = self.checkout.common_dir
         files = tuple(
-            _changed(change, changes.base_text(common, ids.CommitId(staged.tree), change.path))
-            for change in changes.between(common, staged.parent, staged.tree)
+            changed.file(one, changes.base_text(common, ids.CommitId(staged.tree), one.path))
+            for one in changes.between(common, staged.parent, staged.tree)
         )
         return Staged(staged, files)
 
@@ -363,40 +393,36 @@ class Workspace:
         """Commits what was staged, in the person's name, with the session in a trailer."""
 
         def make() -> ids.CommitId:
-            who = repository.identity(self._checkout)
+            who = repository.identity(self.checkout)
             trailers = {"AgentOS-Session": self.session}
-            return commits.commit(self._known, staged.staged, message, who, trailers, self._now())
+            return commits.commit(self.worktree, staged.staged, message, who, trailers, self.now())
 
         return await asyncio.to_thread(make)
 
     async def lost(self) -> Losses:
         """Says what a discard would lose."""
-
-        def look() -> Losses:
-            unmerged = orphans.unmerged(self._known, None)
-            return Losses(unmerged.commits, unmerged.uncommitted)
-
-        return await asyncio.to_thread(look)
+        unmerged = await asyncio.to_thread(orphans.unmerged, self.worktree, None)
+        return Losses(unmerged.commits, unmerged.uncommitted)
 
     async def tip(self) -> ids.CommitId | None:
         """Returns where the session's branch is, None if it is gone."""
-        return await asyncio.to_thread(repository.resolve, self._checkout, self._known.branch)
+        return await asyncio.to_thread(repository.resolve, self.checkout, self.worktree.branch)
 
     async def change_between(self, older: ids.CommitId, newer: ids.CommitId) -> tuple[policy.ChangedFile, ...]:
         """Returns what changed from one commit to another, as the inspector sees it."""
 
         def look() -> tuple[policy.ChangedFile, ...]:
-            common = self._checkout.common_dir
+            common = self.checkout.common_dir
             return tuple(
-                _changed(change, changes.base_text(common, newer, change.path))
-                for change in changes.between(common, older, newer)
+                changed.file(one, changes.base_text(common, newer, one.path))
+                for one in changes.between(common, older, newer)
             )
 
         return await asyncio.to_thread(look)
 
     async def own_commit_after(self, head: ids.CommitId) -> ids.CommitId | None:
         """Returns the commit on the session's branch that the gate made on top of `head`, None if there is none."""
-        return await self.merged_commit(self._known.branch, head, ids.CommitId(""))
+        return await self.merged_commit(self.worktree.branch, head, ids.CommitId(""))
 
     async def branch_commit(self, branch: str) -> ids.CommitId:
         """Returns where a branch is.
@@ -404,33 +430,51 @@ class Workspace:
         Raises:
             UserError: There is no such branch.
         """
-        found = await asyncio.to_thread(repository.resolve, self._checkout, branch)
+        found = await asyncio.to_thread(repository.resolve, self.checkout, branch)
         if found is None:
             raise UserError(f"There is no branch {branch}.", "Name another as `into`; `git branch` lists them.")
         return found
 
     async def merge(
-        self, into: str, strategy: MergeStrategy, message: str, unsaved: frozenset[str]
+        self, into: str, strategy: MergeStrategy, message: str, unsaved: frozenset[str], watch: updating.Watch
     ) -> merges.Merged | merges.Conflicted | merges.Refused:
         """Merges the session's branch; see `merges.merge`."""
 
         def make() -> merges.Merged | merges.Conflicted | merges.Refused:
-            checkout = repository.probe(self._checkout.root)
+            checkout = repository.probe(self.checkout.root)
             prefix = f"{checkout.root}/"
             protected = frozenset(path.removeprefix(prefix) for path in unsaved if path.startswith(prefix))
             who = repository.identity(checkout)
             return merges.merge(
-                checkout, self._known.branch, into, strategy, message, who, self._now(), protected_paths=protected
+                checkout,
+                self.worktree.branch,
+                into,
+                strategy,
+                message,
+                who,
+                self.now(),
+                protected_paths=protected,
+                watch=watch,
             )
 
         return await asyncio.to_thread(make)
 
-    async def merged_commit(self, into: str, before: ids.CommitId, source: ids.CommitId) -> ids.CommitId | None:
+    async def merged_commit(
+        self, into: str, before: ids.CommitId, source: ids.CommitId, *, rebased: bool = False
+    ) -> ids.CommitId | None:
         """Tells, after a crash, how a merge ended; see `settling.merged_commit`."""
         mark = f"AgentOS-Session: {self.session}"
-        return await asyncio.to_thread(settling.merged_commit, self._checkout, into, before, source, mark)
+        return await asyncio.to_thread(
+            lambda: settling.merged_commit(self.checkout, into, before, source, mark, rebased=rebased)
+        )
 
-    # --- processes ---------------------------------------------------------------------------------------------
+    def confine(self, chosen: standing.Chosen, wanted: confined.Confinement, limits: Limits) -> None:
+        """Says what confines all that the session starts from here on."""
+        known, runner = self.worktree, self.runner
+        folders = (known.folder, str(self._scratch), str(self.state_folder), runner.home)
+        git = (self.checkout.root, self.checkout.common_dir, known.admin_dir)
+        place = Place(*folders, *git, runner.path, wanted.writable, wanted.hidden, limits)
+        runner.confine(lambda: chosen.cage(place))
 
     async def stop_all(self) -> None:
         """Ends every process of the session."""
@@ -442,7 +486,8 @@ class Workspace:
         return str(self._scratch)
 
     @property
-    def _known(self) -> worktrees.Worktree:
+    def worktree(self) -> worktrees.Worktree:
+        """The worktree, for the functions of the door to git; it is an error to ask while there is none."""
         if self._worktree is None:
             raise UserError("The session has no worktree.", "Wait until it has started, or start a new one.")
         return self._worktree
@@ -453,16 +498,3 @@ class Workspace:
             message = "the worktree is gone"
             raise EffectError("files", f"use the files of {self.session}", message, retry_may_help=False)
         return self._tree
-
-
-def _changed(change: diff.FileChange, content: bytes | None) -> policy.ChangedFile:
-    """Turns a change in git into what the inspector looks at."""
-    added: list[tuple[int, str]] = []
-    for hunk in change.hunks:
-        number = hunk.new_start
-        for line in hunk.lines:
-            if line.kind == "+":
-                added.append((number, line.text))
-            number += line.kind != "-"
-    known = not change.binary and not change.too_large
-    return policy.ChangedFile(change.path, content, len(content or b""), tuple(added), known)

@@ -1,4 +1,4 @@
-"""`textDocument/codeAction`: answers to approvals, where the diagnostic stands."""
+"""`textDocument/codeAction`: answers to approvals, and what may be done with what was left behind."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ from lsprotocol import types as lsp
 
 from agentos_lsp.domain import review
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.server import protocol, publish_diagnostics, text_document_content
+from agentos_lsp.server import finding_actions, protocol, publish_diagnostics, text_document_content
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agentos_lsp.domain.approval import Outcome, Question, Scope
     from agentos_lsp.runtime.supervisor import Runtime
+    from agentos_lsp.server.client import Client
 
 KIND = "quickfix.agentos"
 DECIDE = "agentos.approval.decide"
 
 
-async def of(runtime: Runtime, params: lsp.CodeActionParams, *, ask_text: bool) -> list[lsp.CodeAction]:
-    """Returns the answers to every approval that is shown on the lines of a range.
-
-    Args:
-        runtime: Whose sessions.
-        params: The document and the range.
-        ask_text: Whether the client can ask a person for a comment.
-    """
-    only = params.context.only
-    if only and not any(kind in {"", KIND} or KIND.startswith(f"{kind}.") for kind in only):
+async def of(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+    """Returns what this editor may do about everything that is shown on the lines of a range."""
+    runtime = client.runtime
+    if not wanted(params):
         return []
     try:
         page = await text_document_content.page_of(runtime, params.text_document.uri)
@@ -35,11 +32,7 @@ async def of(runtime: Runtime, params: lsp.CodeActionParams, *, ask_text: bool) 
         return []
     found: list[lsp.CodeAction] = []
     for anchor in page.anchors if page is not None else ():
-        if anchor.kind != "approval" or not params.range.start.line <= anchor.line <= params.range.end.line:
-            continue
-        state = next((one for one in runtime.states() if one.session == anchor.session), None)
-        question = next((q for q in state.questions.values() if q.approval == anchor.name), None) if state else None
-        if state is None or question is None:
+        if not params.range.start.line <= anchor.line <= params.range.end.line:
             continue
         shown = [
             diagnostic
@@ -49,9 +42,44 @@ async def of(runtime: Runtime, params: lsp.CodeActionParams, *, ask_text: bool) 
         # None is preferred: editors have a key that applies what is preferred without showing it.
         found += [
             lsp.CodeAction(title=command.title, kind=KIND, diagnostics=shown, command=command)
-            for command in answers(state.session, question, ask_text=ask_text)
+            for command in _commands(client, runtime, anchor)
         ]
     return found
+
+
+def on_findings(client: Client, params: lsp.CodeActionParams, told: Sequence[lsp.Diagnostic]) -> list[lsp.CodeAction]:
+    """Returns what this editor may do about the findings that it was told of on the lines of a range."""
+    if not wanted(params):
+        return []
+    return [
+        lsp.CodeAction(title=command.title, kind=KIND, diagnostics=[diagnostic], command=command)
+        for diagnostic in told
+        for command in finding_actions.of(client, diagnostic)
+    ]
+
+
+def wanted(params: lsp.CodeActionParams) -> bool:
+    """Whether an editor asks for actions of our kind, among others."""
+    only = params.context.only
+    return not only or any(kind in {"", KIND} or KIND.startswith(f"{kind}.") for kind in only)
+
+
+def _commands(client: Client, runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
+    if anchor.kind == "approval" and client.may("approve"):
+        state = next((one for one in runtime.states() if one.session == anchor.session), None)
+        question = next((q for q in state.questions.values() if q.approval == anchor.name), None) if state else None
+        if state is not None and question is not None:
+            return answers(state.session, question, ask_text=client.options.ask_text)
+    if anchor.kind == "orphan":
+        left = next((one for one in runtime.orphans.found() if one.session == anchor.name), None)
+        named = [{"orphan": anchor.name}]
+        if left is not None and left.is_empty and client.may("merge"):
+            return [lsp.Command("Remove it; nothing is lost", "agentos.orphan.remove", arguments=[*named])]
+        if left is not None and left.way == "recover" and client.may("steer"):
+            return [lsp.Command("Recover it as a session", "agentos.orphan.recover", arguments=[*named])]
+    if anchor.kind == "conflict" and client.may("steer"):
+        return _mend(runtime, anchor)
+    return _kept(client, anchor) if anchor.kind == "checkpoint" else []
 
 
 def answers(session: str, question: Question, *, ask_text: bool) -> list[lsp.Command]:
@@ -67,6 +95,33 @@ def answers(session: str, question: Question, *, ask_text: bool) -> list[lsp.Com
     if ask_text:
         rejected = argument(session, question, "rejected", "once")
         found.append(lsp.Command("Reject with a comment", protocol.ASK_COMMENT, arguments=[rejected]))
+    return found
+
+
+def _mend(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
+    """Returns what can be done about conflicts: the agent, who is in its worktree, is asked to mend them."""
+    state = next((one for one in runtime.states() if one.session == anchor.session), None)
+    if state is None or not state.is_live or not state.conflicts:
+        return []
+    into = state.conflicts_with or state.base_branch or "the branch"
+    text = (
+        f"Your branch conflicts with {into} in: {', '.join(state.conflicts)}. Rebase it onto {into}, mend the conflicts"
+        " so that both changes hold, check the result, and commit."
+    )
+    asked = {"session": state.session, "text": text}
+    return [
+        lsp.Command(f"Ask the agent to rebase onto {into} and mend this", "agentos.session.prompt", arguments=[asked])
+    ]
+
+
+def _kept(client: Client, anchor: review.Anchor) -> list[lsp.Command]:
+    """Returns what can be done with a checkpoint."""
+    number = int(anchor.name)
+    since = {"session": anchor.session, "older": number}
+    back = {"session": anchor.session, "checkpoint": number}
+    found = [lsp.Command(f"Show what changed since checkpoint {number}", "agentos.checkpoint.diff", arguments=[since])]
+    if client.may("steer"):
+        found.append(lsp.Command(f"Restore checkpoint {number}", "agentos.checkpoint.restore", arguments=[back]))
     return found
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
-from agentos_lsp.domain import ids
+from agentos_lsp.domain import ids, review
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.server import documents, publish_diagnostics, text_document_content
 
 if TYPE_CHECKING:
-    from agentos_lsp.domain import review
     from agentos_lsp.domain.state import Call, SessionState
     from agentos_lsp.runtime.supervisor import Runtime
 
@@ -35,7 +34,7 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
             return _in_diff(text.split("\n"), await runtime.state(session))
         case documents.SessionDocument() | documents.Overview():
             return await _in_page(runtime, uri)
-        case documents.Base() | documents.Output():
+        case documents.Base() | documents.Output() | documents.Providers() | documents.Checkpoints():
             return []
 
 
@@ -47,9 +46,9 @@ async def _in_page(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
     found: list[lsp.DocumentLink] = []
     states: dict[str, SessionState] = {}
     for anchor in page.anchors:
-        if anchor.session not in states:
+        if anchor.kind != "orphan" and anchor.session not in states:
             states[anchor.session] = await runtime.state(ids.SessionId(anchor.session))
-        target = _target(anchor, states[anchor.session])
+        target = _target(anchor, states[anchor.session]) if anchor.session in states else None
         if target is not None and target != uri:
             where = publish_diagnostics.whole_line(anchor.line, lines[anchor.line])
             found.append(lsp.DocumentLink(range=where, target=target))
@@ -97,18 +96,25 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 
 def _target(anchor: review.Anchor, state: SessionState) -> str | None:
     match anchor.kind:
+        case "orphan" | "model":
+            return None
         case "session" | "approval":
             return documents.page(anchor.session)
         case "document":
             return (
                 documents.changes(anchor.session) if anchor.name == "changes.diff" else documents.trace(anchor.session)
             )
+        case "checkpoint":
+            return documents.checkpoints(anchor.session, int(anchor.name), None)
         case "conflict":
             return documents.changes(anchor.session)
         case "finding":
             # The page may be of a moment ago.
             paths = [finding.path for finding in state.findings][int(anchor.name) :]
             return _file(state, paths[0]) if paths and paths[0] else None
+        case "forecast":
+            place = [place for _, place in review.forecasts(state)][int(anchor.name) :]
+            return _file(state, place[0].path) if place else None
         case "call":
             call = next((call for call in state.calls.values() if call.call == anchor.name), None)
             return None if call is None else _of_call(call, state)

@@ -25,9 +25,9 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentSymbol]:
     except UserError:
         return []
     match document:
-        case documents.SessionDocument(kind="changes.diff"):
+        case documents.SessionDocument(kind="changes.diff") | documents.Checkpoints():
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_FILE)
-        case documents.SessionDocument() | documents.Overview():
+        case documents.SessionDocument() | documents.Overview() | documents.Providers():
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_PAGE)
         case documents.Base() | documents.Output():
             return []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import UserError
@@ -12,15 +13,26 @@ from agentos_lsp.domain.errors import UserError
 SCHEME = "agentos"
 
 OVERVIEW = "agentos://sessions.md"
+PROVIDERS = "agentos://providers.md"
 
 
-_Kind = Literal["session.md", "changes.diff", "trace.md"]
-_KINDS: dict[str, _Kind] = {"session.md": "session.md", "changes.diff": "changes.diff", "trace.md": "trace.md"}
+_Kind = Literal["session.md", "changes.diff", "trace.md", "policy.md"]
+_KINDS: dict[str, _Kind] = {
+    "session.md": "session.md",
+    "changes.diff": "changes.diff",
+    "trace.md": "trace.md",
+    "policy.md": "policy.md",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`agentos://sessions.md`: all sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """`agentos://providers.md`: what was last found out about the language models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,18 @@ class Output:
     call: ids.CallId
 
 
-Document = Overview | SessionDocument | Base | Output
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """`agentos://SESSION/checkpoints/OLDER..NEWER.diff`: what differs between two; `newer` is None for now."""
+
+    session: ids.SessionId
+    older: int
+    newer: int | None
+
+
+Document = Overview | Providers | SessionDocument | Base | Output | Checkpoints
+
+_COMPARED = re.compile(r"([0-9]{1,9})\.\.([0-9]{0,9})\.diff")
 
 
 def parse(uri: str) -> Document:
@@ -61,6 +84,8 @@ def parse(uri: str) -> Document:
     if scheme.lower() == SCHEME:
         if name == "sessions.md" and not path:
             return Overview()
+        if name == "providers.md" and not path:
+            return Providers()
         if ids.SESSION_ID.fullmatch(name) and _can_be_a_path(path):
             session = ids.SessionId(name)
             if path in _KINDS:
@@ -70,6 +95,8 @@ def parse(uri: str) -> Document:
                 return Base(session, unquote(last, errors="surrogateescape"))
             if kind == "output" and last.endswith(".txt"):
                 return Output(session, ids.CallId(last.removesuffix(".txt")))
+            if kind == "checkpoints" and (compared := _COMPARED.fullmatch(last)):
+                return Checkpoints(session, int(compared[1]), int(compared[2]) if compared[2] else None)
     raise UserError("There is no such document.", f"Open {OVERVIEW}; it leads to all others.")
 
 
@@ -80,6 +107,11 @@ def _can_be_a_path(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def file_path(uri: str) -> str:
+    """Returns the path that a `file:` address names; it may be any text."""
+    return unquote(urlsplit(uri).path, errors="surrogateescape").replace("\0", "")
 
 
 def page(session: str) -> str:
@@ -97,9 +129,19 @@ def trace(session: str) -> str:
     return f"agentos://{session}/trace.md"
 
 
+def policy(session: str) -> str:
+    """Returns the address of the policy that governs a session."""
+    return f"agentos://{session}/policy.md"
+
+
 def base(session: str, path: str) -> str:
     """Returns the address of a file as it was at a session's start."""
     return f"agentos://{session}/base/{quote(path, errors='surrogateescape')}"
+
+
+def checkpoints(session: str, older: int, newer: int | None) -> str:
+    """Returns the address of what differs between two checkpoints, or between one and now."""
+    return f"agentos://{session}/checkpoints/{older}..{'' if newer is None else newer}.diff"
 
 
 def output(session: str, call: str) -> str:

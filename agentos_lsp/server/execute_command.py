@@ -6,26 +6,30 @@ A handler translates, submits and returns: it never waits for a person, an agent
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-from agentos_lsp.domain import approval, ids, review
+from agentos_lsp.domain import approval, ids, orphan, review
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.runtime import ending, supervisor
-from agentos_lsp.server import documents, protocol, wire
+from agentos_lsp.server import (
+    documents,
+    policy_commands,
+    protocol,
+    provider_commands,
+    review_commands,
+    tree_commands,
+    wire,
+)
+from agentos_lsp.server.client import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lsprotocol import types as lsp
 
-    from agentos_lsp.domain import state
+    from agentos_lsp.domain import diff, state
     from agentos_lsp.server.client import Client
-
-_MAX_PATH_BYTES = 4096
-_SHOWN_CHARACTERS = 200
 
 
 async def execute(client: Client, params: lsp.ExecuteCommandParams) -> object:
@@ -42,17 +46,20 @@ async def execute(client: Client, params: lsp.ExecuteCommandParams) -> object:
 
 
 async def _start(client: Client, wanted: protocol.StartSession) -> object:
-    workspace = _first_folder(client) if wanted.workspace is None else wanted.workspace
+    workspace = client.first_folder() if wanted.workspace is None else wanted.workspace
     session = await client.runtime.start(
         supervisor.Start(
-            _path(workspace),
+            path_of(workspace),
             wanted.task,
-            wanted.agent,
-            None if wanted.script is None else _path(wanted.script),
+            wanted.agent or ("builtin" if wanted.script is None else "scripted"),
+            None if wanted.script is None else path_of(wanted.script),
             wanted.model,
             client.name,
+            client.environment,
         )
     )
+    if wanted.show:
+        await client.present(documents.page(session))
     return {"session": session, "page": documents.page(session)}
 
 
@@ -87,6 +94,13 @@ async def _show(client: Client, wanted: protocol.OneSession) -> object:
     }
 
 
+async def _files(client: Client, wanted: protocol.OneSession) -> object:
+    session = ids.SessionId(wanted.session)
+    worktree = (await client.runtime.state(session)).worktree
+    changed = () if worktree is None else await client.runtime.changes(session)
+    return {"files": [_file(session, worktree.folder, one) for one in changed] if worktree is not None else []}
+
+
 async def _open(client: Client, wanted: protocol.OpenDocument) -> object:
     if wanted.document == "overview":
         uri = documents.OVERVIEW
@@ -94,12 +108,17 @@ async def _open(client: Client, wanted: protocol.OpenDocument) -> object:
         session = wanted.session or _only(client)
         await client.runtime.state(ids.SessionId(session))
         uri = {"page": documents.page, "changes": documents.changes, "trace": documents.trace}[wanted.document](session)
-    return {"uri": uri, "shown": client.show(uri)}
+    return {"uri": uri, "shown": await client.present(uri)}
 
 
 async def _prompt(client: Client, wanted: protocol.PromptSession) -> object:
     await client.runtime.prompt(ids.SessionId(wanted.session), wanted.text, client.name)
     return await _status(client, wanted)
+
+
+async def _model(client: Client, wanted: protocol.ChooseModel) -> object:
+    chosen = await client.runtime.choose_model(ids.SessionId(wanted.session), wanted.model, client.name)
+    return {"session": wanted.session, "model": chosen}
 
 
 async def _pause(client: Client, wanted: protocol.OneSession) -> object:
@@ -150,6 +169,36 @@ async def _decide(client: Client, wanted: protocol.DecideApproval) -> object:
     return {"counted": True, "message": ""}
 
 
+async def _orphans(client: Client, wanted: protocol.Nothing) -> object:
+    del wanted
+    rows = [
+        {
+            "orphan": one.session,
+            "repository": one.repository,
+            "folder": one.folder,
+            "branch": one.branch,
+            "commits": list(one.commits),
+            "uncommitted": list(one.uncommitted),
+            "isEmpty": one.is_empty,
+            "advice": orphan.advise(one),
+        }
+        for one in client.runtime.orphans.found()
+    ]
+    return {"orphans": rows}
+
+
+async def _recover(client: Client, wanted: protocol.OneOrphan) -> object:
+    name = ids.SessionId(wanted.orphan)
+    await client.runtime.adopt(name, client.name)
+    await client.present(documents.page(name))
+    return _row(await client.runtime.state(name))
+
+
+async def _remove(client: Client, wanted: protocol.OneOrphan) -> object:
+    await client.runtime.orphans.remove(ids.SessionId(wanted.orphan))
+    return {"removed": True}
+
+
 async def _check(client: Client, wanted: protocol.CheckCommand) -> object:
     session = None if wanted.session is None else ids.SessionId(wanted.session)
     judged = await client.runtime.check(wanted.line, session)
@@ -169,15 +218,26 @@ _HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
     "agentos.session.start": _start,
     "agentos.session.list": _list,
     "agentos.session.show": _show,
+    "agentos.session.files": _files,
     "agentos.session.open": _open,
     "agentos.session.prompt": _prompt,
+    "agentos.session.model": _model,
     "agentos.session.pause": _pause,
     "agentos.session.resume": _resume,
     "agentos.session.stop": _stop,
     "agentos.session.merge": _merge,
     "agentos.session.discard": _discard,
     "agentos.approval.decide": _decide,
+    "agentos.orphan.list": _orphans,
+    "agentos.orphan.recover": _recover,
+    "agentos.orphan.remove": _remove,
+    **review_commands.handlers("hunk"),
+    **review_commands.handlers("file"),
+    "agentos.provider.diagnose": provider_commands.diagnose,
+    "agentos.provider.pull": provider_commands.pull,
     "agentos.command.check": _check,
+    **policy_commands.HANDLERS,
+    **tree_commands.HANDLERS,
 }
 
 
@@ -186,17 +246,25 @@ async def _status(client: Client, wanted: protocol.OneSession) -> object:
 
 
 def _row(one: state.SessionState) -> dict[str, object]:
-    return {"session": one.session, "task": one.task, "status": one.status, "waiting": len(one.questions)}
+    return {
+        "session": one.session,
+        "task": one.task,
+        "status": one.status,
+        "group": review.group(one),
+        "waiting": len(one.questions),
+    }
 
 
-def _first_folder(client: Client) -> str:
-    folders = list(client.server.workspace.folders.values())
-    if folders:
-        return str(folders[0].uri)
-    root: str | None = client.server.workspace.root_uri
-    if root:
-        return root
-    raise UserError("The editor has no folder open.", "Open a folder of a git repository, or name one as `workspace`.")
+def _file(session: str, folder: str, one: diff.FileChange) -> dict[str, object]:
+    """Describes a changed file by the two documents to compare: None on the side where it is not."""
+    return {
+        "path": review.visible(one.path),
+        "status": one.status,
+        "base": None if one.old_mode is None else documents.base(session, one.old_path or one.path),
+        "file": None if one.new_mode is None else (Path(folder) / one.path).as_uri(),
+        "additions": one.additions,
+        "deletions": one.deletions,
+    }
 
 
 def _only(client: Client) -> str:
@@ -204,22 +272,3 @@ def _only(client: Client) -> str:
     if len(live) != 1:
         raise UserError("Which session?", f"Name one; {documents.OVERVIEW} lists them.")
     return live[0]
-
-
-def _path(text: str) -> str:
-    """Turns a `file:` URI or a path into an absolute path.
-
-    Raises:
-        UserError: It is neither.
-    """
-    path = text
-    try:
-        if text.startswith("file:"):
-            path = unquote(urlsplit(text).path, errors="surrogateescape")
-        encoded = os.fsencode(path)
-    except ValueError:
-        encoded = b""
-    if not Path(path).is_absolute() or not encoded or b"\0" in encoded or len(encoded) > _MAX_PATH_BYTES:
-        shown = review.visible(text[:_SHOWN_CHARACTERS])
-        raise UserError(f"{shown!r} is not an absolute path.", "Name it from the root, or as a `file:` URI.")
-    return path

@@ -152,10 +152,14 @@ class _Features(feature_manager.FeatureManager):
         return decorate
 
 
+_ANNOTATIONS = {"params": Any, "return": object}
+
+
 def _as_function(method: _Handler) -> _Handler:
     async def call(params: Any) -> object:  # noqa: ANN401  pygls would pass the server for `object`
         return await method(params)
 
+    call.__annotations__ = _ANNOTATIONS  # one for all: a server has dozens, and a daemon has many servers
     return call
 
 

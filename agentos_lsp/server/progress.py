@@ -1,4 +1,4 @@
-"""`$/progress`: worktree creation, turns and merges, for editors that can show it; the first two with cancel.
+"""`$/progress`: worktree creation, turns and merges, each with cancel, for editors that can show it.
 
 The editor says that it will show a piece of work before anything is reported of it, and each piece has a token of its
 own: work that is over before the editor has answered is never shown.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from agentos_lsp.domain import state
-    from agentos_lsp.runtime.supervisor import Progress
+    from agentos_lsp.runtime.telling import Progress
     from agentos_lsp.server.client import Client
 
 SHOWN_CHARACTERS = 100
@@ -38,10 +38,6 @@ class _Work:
     message: str | None = None
     percentage: int | None = None
 
-    @property
-    def cancellable(self) -> bool:
-        return self.kind != "merge"
-
 
 class Reporter:
     """Shows the long work of all sessions in one editor."""
@@ -53,14 +49,21 @@ class Reporter:
 
     def on_progress(self, now: Progress) -> None:
         """Shows how far a worktree has come; a report without words is the last."""
-        if now.kind != "worktree":
+        if now.kind == "merge":
+            merge = self._works.get(("merge", now.session))
+            if merge is not None:
+                self._advance(merge, now)
             return
         if not now.message:
             self._end("worktree", now.session, "")
             return
         work = self._begin("worktree", now.session, f"{now.message}: {now.session}")
+        if work is not None:
+            self._advance(work, now)
+
+    def _advance(self, work: _Work, now: Progress) -> None:
         percentage = min(100, now.done * 100 // now.total) if now.total else 0
-        if work is not None and percentage != work.percentage:
+        if percentage != work.percentage:
             work.percentage = percentage
             self._report(work)
 
@@ -86,11 +89,13 @@ class Reporter:
             self._end("merge", now.session, "")
 
     async def cancel(self, token: lsp.ProgressToken) -> None:
-        """A person pressed cancel: a turn is stopped, a worktree under creation is given up."""
+        """A person pressed cancel: a turn is stopped; a worktree under creation or a merge is given up."""
         work = next((work for work in self._works.values() if work.token == token), None)
-        if work is None or not self._client.may("steer"):
+        if work is None or not self._client.may("merge" if work.kind == "merge" else "steer"):
             return
-        if work.kind == "worktree":
+        if work.kind == "merge":
+            self._client.runtime.cancel_merge(work.session)
+        elif work.kind == "worktree":
             self._client.runtime.cancel_start(work.session)
         elif work.kind == "turn":
             try:
@@ -115,15 +120,13 @@ class Reporter:
             return
         work.begun = True
         begin = lsp.WorkDoneProgressBegin(
-            title=work.title, cancellable=work.cancellable, message=work.message, percentage=work.percentage
+            title=work.title, cancellable=True, message=work.message, percentage=work.percentage
         )
         self._send(work, begin)
 
     def _report(self, work: _Work) -> None:
         if work.begun:
-            report = lsp.WorkDoneProgressReport(
-                cancellable=work.cancellable, message=work.message, percentage=work.percentage
-            )
+            report = lsp.WorkDoneProgressReport(cancellable=True, message=work.message, percentage=work.percentage)
             self._send(work, report)
 
     def _end(self, kind: Literal["worktree", "turn", "merge"], session: ids.SessionId, message: str) -> None:

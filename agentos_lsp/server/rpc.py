@@ -81,6 +81,10 @@ class SafeProtocol(lifecycle.Lifecycle):
 
     def __init__(self, server: LanguageServer, converter: cattrs.Converter) -> None:
         super().__init__(server, converter)
+        self.inward: Callable[[object], object] = _as_it_is
+        """What becomes of the parameters of a message before anything reads them."""
+        self.outward: Callable[[bytes], bytes] = _as_it_is
+        """What becomes of a message's body before it is sent."""
         self._phase: Literal["new", "initializing", "ready", "shut down"] = "new"
         self._ended = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -176,9 +180,9 @@ class SafeProtocol(lifecycle.Lifecycle):
         try:
             match wire.parse(body):
                 case wire.Request(identity, method, params):
-                    self._receive_request(identity, method, params)
+                    self._receive_request(identity, method, self.inward(params))
                 case wire.Notification(method, params):
-                    self._receive_notification(method, params)
+                    self._receive_notification(method, self.inward(params))
                 case wire.Answer() as answer:
                     self._receive_answer(answer)
                 case wire.Malformed(identity, code, reason):
@@ -368,7 +372,11 @@ class SafeProtocol(lifecycle.Lifecycle):
     def _write(self, body: bytes) -> None:
         # The writer of a connection that is over would send answers that nobody waits for.
         if self.writer is not None and not self._ended.is_set():
-            self.writer.write(framing.frame(body))
+            self.writer.write(framing.frame(self.outward(body)))
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401  the same value
+    return value
 
 
 async def _log_failure(work: Coroutine[Any, Any, None], name: str) -> None:

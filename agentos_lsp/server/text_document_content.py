@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from agentos_lsp.domain import review
+from agentos_lsp.domain import diagnosis, review
 from agentos_lsp.domain.errors import UserError
+from agentos_lsp.runtime import checkpoints
 from agentos_lsp.server import documents
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 200
 
 
-async def read(runtime: Runtime, uri: str) -> str:
+async def read(runtime: Runtime, uri: str) -> str:  # noqa: C901 - one arm for each kind of document
     """Returns a document's text.
 
     What could deceive a reader is shown by number, but in a base, which is compared with a file byte for byte.
@@ -35,16 +36,27 @@ async def read(runtime: Runtime, uri: str) -> str:
                 raise UserError("There is no such command.", "Open the session's page for its commands.")
             printed = await runtime.command_output(document.session, document.call)
             return review.readable(printed.decode("utf-8", "replace"))
+        case documents.Checkpoints():
+            return review.readable(await _between(runtime, document)) or "No changes.\n"
         case documents.SessionDocument(kind="changes.diff"):
             now = await runtime.state(document.session)
             if now.worktree is None:
                 return f"The session is {now.status} and has no worktree; its trace says what it changed.\n"
-            return review.readable(await runtime.changes(document.session)) or "No changes.\n"
+            return review.readable((await runtime.reviews.page(document.session)).text) or "No changes.\n"
+        case documents.SessionDocument(kind="policy.md"):
+            return (await runtime.rules_page(document.session)).text
+        case documents.Providers():
+            known = runtime.models
+            return diagnosis.page(known.reports, str(known.file or "none"))
         case documents.SessionDocument() | documents.Overview():
             page = await page_of(runtime, uri)
             return "" if page is None else page.text
         case _:
             assert_never(document)
+
+
+async def _between(runtime: Runtime, wanted: documents.Checkpoints) -> str:
+    return await runtime.on(wanted.session, lambda one: checkpoints.diff(one, one.place, wanted.older, wanted.newer))
 
 
 async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
@@ -55,9 +67,9 @@ async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
     """
     match documents.parse(uri):
         case documents.Overview():
-            return review.overview(await runtime.all_states())
+            return review.overview(await runtime.all_states(), runtime.orphans.found())
         case documents.SessionDocument(session, "session.md"):
-            return review.session(await runtime.state(session))
+            return review.session(await runtime.state(session), runtime.streams.of(session))
         case documents.SessionDocument(session, "trace.md"):
             return review.trace(await runtime.trace(session))
         case _:

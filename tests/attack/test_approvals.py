@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from agentos_lsp.domain import approval, ids
-from agentos_lsp.domain.errors import UserError
+from agentos_lsp.domain import approval, events, ids, model_events
+from agentos_lsp.domain.errors import InternalError, UserError
 from agentos_lsp.effects import agents
 from agentos_lsp.runtime import session, tool_call
 from tests.runtime import support
@@ -148,14 +148,25 @@ class Thief:
 
     async def turn(self, prompt, tools, history):
         self.found = [name for name in dir(agents.Tools) if not name.startswith("_")]
+        self.refused = []
+        for kind in events.EVENT_TYPES.values():
+            if kind not in model_events.OWN_WORK:
+                try:
+                    await tools.note(kind, approval="a1", outcome="approved", scope="once", by="a person")
+                except InternalError:
+                    self.refused.append(kind)
         return ""
 
 
 async def test_an_agent_is_given_no_way_to_answer(house):
+    """Beside `call` it can speak, hear what it was told, and note what models said; no other event can be noted."""
     thief = Thief()
     async with house.open(agent=lambda *_: thief) as desk:
-        await desk.play([])
-    assert thief.found == ["call", "say"]
+        name = await desk.play([])
+    assert thief.found == ["call", "heard", "log", "note", "say", "stream", "surroundings"]
+    assert events.ApprovalDecided in thief.refused
+    assert set(thief.refused) == set(events.EVENT_TYPES.values()) - set(model_events.OWN_WORK)
+    assert {"approval.decided", "command.started", "allowlist.extended"}.isdisjoint(support.kinds(house.log(name)))
     kinds = {"run", "start", "output", "stop", "read", "write", "edit", "delete", "move", "commit"}
     from agentos_lsp.effects.agents import scripted
 

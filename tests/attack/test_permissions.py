@@ -21,15 +21,39 @@ def arguments(house, session, data):
         "agentos.session.start": {"task": "t", "script": house.script("ls"), "workspace": str(house.repository)},
         "agentos.session.list": {},
         "agentos.session.show": one,
+        "agentos.session.files": one,
         "agentos.session.open": {**one, "document": "page"},
         "agentos.session.prompt": {**one, "text": "go on"},
+        "agentos.session.model": {**one, "model": "local"},
         "agentos.session.pause": one,
         "agentos.session.resume": one,
         "agentos.session.stop": one,
         "agentos.session.merge": one,
         "agentos.session.discard": {**one, "confirm": True},
+        "agentos.session.previewMerge": one,
+        "agentos.session.undoMerge": one,
+        "agentos.checkpoint.take": one,
+        "agentos.checkpoint.list": one,
+        "agentos.checkpoint.diff": {**one, "older": 0},
+        "agentos.checkpoint.restore": {**one, "checkpoint": 0},
         "agentos.approval.decide": {**data, "outcome": "approved"},
+        "agentos.orphan.list": {},
+        "agentos.orphan.recover": {"orphan": session},
+        "agentos.orphan.remove": {"orphan": session},
         "agentos.command.check": {**one, "line": "ls"},
+        "agentos.provider.pull": {"model": "m"},
+        "agentos.provider.diagnose": {"latency": False},
+        **{
+            f"agentos.{what}.{verb}": {**one, "path": "a.txt", "digest": "0" * 16, **more}
+            for what in ("hunk", "file")
+            for verb, more in (("accept", {}), ("reject", {}), ("ask", {"comment": "c"}), ("mark", {}), ("show", {}))
+        },
+        "agentos.policy.show": {},
+        "agentos.policy.trust": {"digest": "0" * 64},
+        "agentos.policy.untrust": {"workspace": "/nowhere"},
+        "agentos.policy.open": {**one, "rule": "policy.secret"},
+        "agentos.finding.waive": {**one, "digest": "0" * 32, "reason": "r"},
+        "agentos.finding.mend": {**one, "digest": "0" * 32},
     }
 
 
@@ -72,7 +96,7 @@ async def test_each_permission_opens_its_own_commands_only(tmp_path, permission)
     async with runtime_support.sitting(tmp_path, options=options) as (house, screen):
         sent = arguments(house, "no-such", {"session": "no-such", "approval": "a", "digest": "d"})
         for name, needed in ALL.items():
-            if needed == permission and name != "agentos.session.start":
+            if needed == permission and name not in {"agentos.session.start", "agentos.provider.diagnose"}:
                 error = await screen.refusal(name, sent[name])
                 assert "may not" not in error.message, (name, error)
             elif needed != permission:
@@ -144,6 +168,11 @@ FORGED = {
     "agentos.session.merge": [
         {"session": "no-such", "strategy": "force"}, {"session": "no-such", "into": 1}, {"session": "no-such"},
     ],
+    "agentos.session.previewMerge": [{"session": "no-such"}, {"session": "no-such", "strategy": "force"}],
+    "agentos.session.undoMerge": [{"session": "no-such"}, {"session": "../x"}],
+    "agentos.checkpoint.take": [{"session": "no-such"}, {"session": "no-such", "note": OPAQUE}],
+    "agentos.checkpoint.diff": [{"session": "no-such", "older": 0}, {"session": "x", "older": -1}, {"older": "0"}],
+    "agentos.checkpoint.restore": [{"session": "no-such", "checkpoint": 1 << 80}, {"session": "x", "checkpoint": -1}],
     "agentos.session.discard": [{"session": "no-such", "confirm": "yes"}, {"session": "no-such", "confirm": 1}],
     "agentos.approval.decide": [
         {"session": "no-such", "approval": "a", "digest": "d", "outcome": "yes to everything"},

@@ -117,7 +117,9 @@ def test_what_is_equal_is_left_out():
 
 
 def test_a_binary_file_has_no_hunks():
-    assert one(side(b"a\0b"), side("text")) == diff.FileChange("f", "modified", FILE, FILE, binary=True)
+    change = one(side(b"a\0b"), side("text"))
+    assert change == diff.FileChange("f", "modified", FILE, FILE, binary=True, content=change.content)
+    assert change.content == one(side(b"c\0d"), side("text")).content != one(side("text"), side(b"a\0b")).content
 
 
 def test_a_file_that_is_too_large_on_either_side_or_both_has_no_hunks():

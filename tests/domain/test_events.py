@@ -3,6 +3,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from agentos_lsp.domain import event as base
 from agentos_lsp.domain import events, state
 from tests.domain import support
 
@@ -29,7 +30,7 @@ def test_events_of_every_version_can_be_read_and_folded_for_ever(golden):
 
 
 def test_the_newest_version_has_goldens():
-    assert GOLDENS[-1].stem == f"v{events.VERSION}"
+    assert GOLDENS[-1].stem == f"v{base.VERSION}"
 
 
 def test_what_was_never_written_is_no_event():

@@ -7,6 +7,10 @@ M.seen = {}
 ---What the person was told.
 M.notices = {}
 
+if vim.env.E2E_ALONE then
+  vim.g.agentos = { cmd = { 'agentos-lsp', '--stdio' } }
+end
+
 local progress = {}
 
 vim.notify = function(message) table.insert(M.notices, message) end
@@ -19,10 +23,10 @@ vim.api.nvim_create_autocmd('LspProgress', {
   callback = function() table.insert(progress, vim.lsp.status()) end,
 })
 
----Returns the first value of `condition` that is not false; fails after half a minute.
+---Returns the first value of `condition` that is not false; fails after half a minute, or what a scenario says.
 function M.wait(what, condition)
   local value
-  if not vim.wait(30000, function()
+  if not vim.wait(tonumber(vim.env.E2E_PATIENCE_MS) or 30000, function()
     value = condition()
     return value
   end, 20) then
@@ -71,6 +75,18 @@ function M.answer(page, title)
   })
   M.wait('the approval to be gone', function() return #vim.diagnostic.get(page) == 0 end)
   return approval, offered
+end
+
+---Says something to the other editors of a test.
+function M.tell(what, words)
+  vim.fn.writefile({ words }, ('%s/%s.part'):format(vim.env.E2E_SHARED, what))
+  assert(vim.uv.fs_rename(('%s/%s.part'):format(vim.env.E2E_SHARED, what), ('%s/%s'):format(vim.env.E2E_SHARED, what)))
+end
+
+---Waits until another editor has said it, and returns its words.
+function M.hear(what)
+  local file = ('%s/%s'):format(vim.env.E2E_SHARED, what)
+  return M.wait(what, function() return vim.uv.fs_stat(file) and vim.fn.readfile(file)[1] end)
 end
 
 ---Waits until a session has a status, by asking the server.

@@ -10,8 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -34,6 +38,10 @@ class Desk:
 
     def run(self, scenario: str, *, plugin: Path = PLUGIN, **more: str) -> dict[str, object]:
         """Plays a scenario in a new Neovim; returns what it saw, after the editor has ended."""
+        return self.finish(scenario, self.open(scenario, plugin=plugin, **more))
+
+    def open(self, scenario: str, *, plugin: Path = PLUGIN, **more: str) -> subprocess.Popen[str]:
+        """Begins a scenario in a new Neovim."""
         report = self.home / f"{scenario}.json"
         environment = {
             **os.environ,
@@ -54,21 +62,38 @@ class Desk:
             f"set runtimepath^={str(plugin).replace(' ', chr(92) + ' ')}",
         ]
         command += ["-c", f"luafile {str(HERE / scenario).replace(' ', chr(92) + ' ')}.lua"]
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
-            check=False,
             cwd=self.clone,
             env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=150,
         )
-        assert report.exists(), f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log()}"
+
+    def finish(self, scenario: str, editor: subprocess.Popen[str]) -> dict[str, object]:
+        """Waits for the end of a scenario; returns what it saw."""
+        report = self.home / f"{scenario}.json"
+        out, errors = editor.communicate(timeout=150)
+        assert report.exists(), f"{editor.returncode}\n{out}\n{errors}\n{self.log()}"
         told: dict[str, object] = json.loads(report.read_text(encoding="utf-8"))
         assert told.get("failure") is None, f"{json.dumps(told, indent=2)}\n{self.log()}"
-        assert done.returncode == 0, done.stderr
+        assert editor.returncode == 0, errors
         return told
+
+    def daemon(self, *words: str) -> str:
+        """Asks the daemon that the editors of this desk share."""
+        command = [
+            sys.executable,
+            "-m",
+            "agentos_lsp",
+            "--state",
+            str(self.home / "state" / "agentos"),
+            "daemon",
+            *words,
+        ]
+        return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
 
     def log(self) -> str:
         """Returns the end of what Neovim's client and the server's standard error said."""
@@ -83,14 +108,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     assert NVIM.exists(), "run `make e2e`: it installs Neovim first"
     clone = tmp_path / "a clone"
     git(tmp_path, "clone", "--quiet", str(ROOT), str(clone))
     git(clone, "checkout", "--quiet", "-B", "work")
     # An agent's push must not reach the repository that is tested.
     git(clone, "remote", "remove", "origin")
-    return Desk(clone, tmp_path / "home")
+    one = Desk(clone, tmp_path / "home")
+    yield one
+    one.daemon("stop", "--now")
 
 
 def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(desk: Desk) -> None:
@@ -113,16 +140,23 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
             *(
                 "changes",
                 "check",
+                "checkpoint",
                 "discard",
                 "list",
                 "merge",
                 "open",
                 "pause",
+                "pick",
+                "preview",
                 "prompt",
+                "restore",
                 "resume",
+                "since",
                 "start",
                 "stop",
                 "trace",
+                "undo",
+                "waiting",
             )
         ],
         "sessions": [session],
@@ -148,12 +182,95 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
     assert git(desk.clone, "branch", "--list", "agentos/*") == ""
 
 
-def test_a_session_is_found_as_it_was_after_the_editor_was_closed(desk: Desk) -> None:
-    before = desk.run("close")["seen"]
+def test_a_change_is_reviewed_hunk_by_hunk_on_the_persons_own_files(desk: Desk) -> None:
+    seen = desk.run("review")["seen"]
+    assert isinstance(seen, dict)
+    session = seen["session"]
+
+    assert [(one["lnum"], one["code"], one["severity"]) for one in seen["moved"]] == [(1, "hunk", 3), (20, "hunk", 3)]
+    assert seen["moved"][0]["message"] == (
+        f"{session} would turn 1 line into 1 line here.\n- MIT License\n+ MIT License (edited by an agent)"
+    )
+    assert [title.removesuffix(f" ({session})") for title in seen["offered"]] == [
+        "Accept hunk",
+        "Reject hunk",
+        "Accept LICENSE",
+        "Reject LICENSE",
+        "Ask for a change",
+        "Show diff",
+        "Mark as reviewed",
+    ]
+    # Accepted in the buffer, beside what was typed and not saved, and undone with one key.
+    assert seen["accepted"] == ["Typed, not saved.", "MIT License (edited by an agent)"]
+    assert seen["on_disk"] == "MIT License"
+    assert seen["undone"] == "MIT License"
+
+    assert seen["asked"] == "What should the agent know? "
+    trace = "\n".join(seen["trace"])
+    assert "They ask: Keep the wording." in trace
+    worktree = next(Path(path) for path in desk.worktrees() if path != str(desk.clone))
+    assert "ANY OTHER DEALINGS" not in (worktree / "LICENSE").read_text(encoding="utf-8")
+    assert "**review.rejected**" in trace
+    assert not any("ANY OTHER" in line for line in seen["changes"])
+    assert seen["in_diff"][0] == "Accept NOTES"
+    assert seen["note"] == "A note."
+    assert (desk.clone / "LICENSE").read_text(encoding="utf-8").splitlines()[0] == "MIT License"
+
+
+def test_two_editors_share_a_session_and_it_goes_on_when_both_are_closed(desk: Desk, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    ask = "python3 -c \"print('cleared by the second editor')\""
+    loop = "[time.sleep(0.1) for _ in iter(lambda: os.path.exists('gate'), True)]; os.remove('gate')"
+    wait = f'python3 -c "import os, time; {loop}"'
+    steps: list[dict[str, object]] = [
+        {"run": ask, "expect": "ok"},
+        {"run": wait, "expect": "ok"},
+        {"edit": {"path": "LICENSE", "old": "MIT License", "new": "MIT License (edited alone)"}, "expect": "ok"},
+        {"commit": "Say who edited the licence", "expect": "ok"},
+    ]
+    script = tmp_path / "two.yaml"
+    script.write_text(json.dumps({"turns": [{"summary": "Went on alone.", "steps": steps}]}), encoding="utf-8")
+    around = {"E2E_SHARED": str(shared), "E2E_SCRIPT": str(script)}
+    editors = {name: desk.open(name, **around) for name in ("two_first", "two_second")}
+    seen = {name: desk.finish(name, editor)["seen"] for name, editor in editors.items()}
+    first, second = seen["two_first"], seen["two_second"]
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    session = first["session"]
+
+    # Each saw both questions, and each answered one.
+    assert first["first"] == second["first"]
+    assert first["first"].startswith(f"The agent asks to run: {ask}\n")
+    assert first["second"] == second["second"]
+    assert first["second"].startswith(f"The agent asks to run: {wait}\n")
+    assert (first["status"], first["status_after"]) == ("agentos: 1 waiting", "")
+    assert first["quickfix"] == [[f"agentos://{session}/session.md", f"{session}: The agent asks to run: {wait}"]]
+    assert second["picked"] == [f"{session} [waiting] Say who edited the licence", "Open its page"]
+
+    # Nobody is there, and the turn goes on.
+    told = desk.daemon("status")
+    assert "editors  0\n" in told
+    assert f"{session} (running)" in told
+    worktree = next(path for path in desk.worktrees() if path != str(desk.clone))
+    Path(worktree, "gate").touch()
+    again = desk.run("two_again", E2E_SESSION=session)["seen"]
+    assert isinstance(again, dict)
+    assert any("Went on alone." in line for line in again["page"])
+    trace = "\n".join(again["trace"])
+    assert trace.count("**approval.decided**") == 2
+    assert trace.count("**commit.made**") == 1
+    for word in ("interrupted", "**session.recovered**"):
+        assert word not in trace
+    assert git(desk.clone, "show", f"agentos/{session}:LICENSE").startswith("MIT License (edited alone)")
+
+
+def test_without_the_daemon_a_session_is_found_as_it_was_after_the_editor_was_closed(desk: Desk) -> None:
+    before = desk.run("close", E2E_ALONE="yes")["seen"]
     assert isinstance(before, dict)
     session = before["session"]
     assert len(desk.worktrees()) == 2
-    after = desk.run("reopen", E2E_SESSION=session)["seen"]
+    after = desk.run("reopen", E2E_ALONE="yes", E2E_SESSION=session)["seen"]
     assert isinstance(after, dict)
 
     assert any(session in line for line in after["overview"])
@@ -210,6 +327,8 @@ def test_checkhealth_names_what_is_there_and_what_is_wrong(desk: Desk, tmp_path:
     health = "\n".join(seen["health"])
     assert re.search(r"OK Neovim 0\.\d+", health)
     assert re.search(r"OK \S+/agentos-lsp: .*0\.1\.0", health)
+    assert re.search(r"OK Daemon: agentos-lsp 0\.1\.0, process \d+", health)
+    assert re.search(r"editors\s+1", health)
     assert "OK git version" in health
     assert re.search(r"OK Connected for .*a clone, attached to 1 buffers", health)
     assert "vim.g.agentos.colour is not an option" in health

@@ -39,7 +39,7 @@ def show(title: str, counts: Counter[str]) -> str:
 def test_the_corpus_has_1500_lines_and_at_least_half_as_many_are_honest():
     assert len(EXAMPLES) >= 1500
     assert len(HONEST) >= 750
-    assert len(HONEST) / len(EXAMPLES) >= 0.40
+    assert len(HONEST) / len(EXAMPLES) >= 0.50
 
 
 def test_no_line_is_told_twice():
@@ -63,7 +63,8 @@ def test_under_ten_percent_of_a_typical_session_is_reviewed(capsys: pytest.Captu
 
 
 def test_every_line_about_a_blocked_family_gets_a_verdict_of_its_own(capsys: pytest.CaptureFixture[str]):
-    hostile = [example for example in EXAMPLES if example not in HONEST]
+    honest = {id(example) for example in HONEST}
+    hostile = [example for example in EXAMPLES if id(example) not in honest]
     missed = [
         f"{example.chapter}.md:{example.number}: {example.command}"
         for example in hostile

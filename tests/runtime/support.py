@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import subprocess
@@ -16,15 +17,22 @@ import yaml
 from agentos_lsp.cli import wiring
 from agentos_lsp.domain import approval, ids, state
 from agentos_lsp.domain.errors import EffectError
-from agentos_lsp.effects import config
+from agentos_lsp.effects import trust
 from agentos_lsp.effects.store import Store
-from agentos_lsp.runtime import ending, supervisor
+from agentos_lsp.runtime import confining, ending, policies, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAIT_S = 30.0
+
+
+@functools.cache
+def confiner() -> confining.Confiner:
+    """What this machine can hold, found out once for all tests of a process."""
+    return confining.Confiner(Path(os.environ["XDG_STATE_HOME"]) / "canaries")
+
 
 FILES = {
     "a.txt": "one\ntwo\nthree\n",
@@ -87,10 +95,11 @@ class House:
             "store": store,
             "state_folder": self.state,
             "agent": wiring.agent,
-            "load_policy": lambda repository: config.load_policy(repository, self.user_policy),
+            "policies": policies.Policies(self.user_policy, trust.Trust(self.state), lambda: T0),
             "now": lambda: T0 + timedelta(milliseconds=next(self._ticks)),
             "new_id": lambda: f"{next(self._numbers):04x}",
             "environment": dict(os.environ),
+            "confiner": confiner(),
         }
         return supervisor.Parts(**{**given, **changes})
 
@@ -209,6 +218,17 @@ class Desk:
         """What agents were told when a call of theirs was refused."""
         kinds = {"tool_call.refused", "file.refused", "commit.refused"}
         return [one.message for one in self.events if one.type in kinds]
+
+
+def pid_outside(pid: int, scratch: Path) -> int:
+    """Returns our own number of a process that a confined command knows by `pid`, by its temporary folder."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and f"TMPDIR={scratch}/".encode() in (folder / "environ").read_bytes():
+                numbers = (folder / "status").read_text(encoding="utf-8").partition("NSpid:")[2].splitlines()[0].split()
+                if int(numbers[-1]) == pid:
+                    return int(folder.name)
+    raise AssertionError(f"no process {pid} in {scratch}")
 
 
 def is_alive(pid: int) -> bool:

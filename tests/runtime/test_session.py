@@ -74,7 +74,7 @@ async def test_stop_ends_the_whole_process_tree_and_the_turn_and_the_session_sta
     async with house.open() as desk:
         name = await desk.begin([{"run": "python3 tree.py"}, {"run": "ls"}])
         said = await desk.event("command.output")
-        pids = [int(word) for word in said.text.split()[1:]]
+        pids = [support.pid_outside(int(word), house.state / "scratch") for word in said.text.split()[1:]]
         assert [support.is_alive(pid) for pid in pids] == [True, True]
         await desk.runtime.stop(one(name), "a test")
         assert [support.is_alive(pid) for pid in pids] == [False, False]

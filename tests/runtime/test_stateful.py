@@ -11,6 +11,7 @@ import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agentos_lsp.domain import approval, events, ids, policy, state, tools
 from agentos_lsp.domain.command import surroundings
 from agentos_lsp.domain.errors import EffectError
-from agentos_lsp.runtime import commands, session
+from agentos_lsp.runtime import checkpoints, commands, session, world
 from tests.runtime import support
 
 NAME = ids.SessionId("machine-1")
@@ -57,6 +58,16 @@ class Runner:
         return commands.Finished(code, None, "itself", timedelta(), None, 8, False, "it runs\n", "it runs\n")
 
 
+class Branch:
+    """A branch on which nobody commits."""
+
+    def __init__(self):
+        self.lock = asyncio.Lock()
+
+    async def tip(self):
+        return "a" * 40
+
+
 class Workspace:
     """A place on disk as the gate sees it, without a disk."""
 
@@ -64,6 +75,7 @@ class Workspace:
 
     def __init__(self):
         self.runner = Runner()
+        self.branch = Branch()
 
     def relative(self, folder):
         return ""
@@ -79,6 +91,10 @@ class Workspace:
 
     async def stop_all(self):
         pass
+
+
+async def no_checkpoint(journal, workspace):
+    del journal, workspace
 
 
 class Puppet:
@@ -99,6 +115,9 @@ class SessionMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.folder = Path(tempfile.mkdtemp(prefix="agentos-machine-"))
+        # There are no files to keep; checkpoints have tests of their own.
+        self.unkept = mock.patch.object(checkpoints, "before_turn", no_checkpoint)
+        self.unkept.start()
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(Inline(1))
         self.numbers = itertools.count(1)
@@ -124,10 +143,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.opened.append(self.store)
         self.tasks = set()
         self.log = self.store.read(NAME)
-        world = session.World(
+        shared = world.World(
             self.store, lambda: support.T0, lambda: f"n{next(self.numbers)}", lambda event, now: None, self.spawn
         )
-        self.session = session.Session(NAME, self.log, world)
+        self.session = session.Session(NAME, self.log, shared)
         self.workspace, self.agent = Workspace(), Puppet()
         self.lives.append(self.workspace.runner)
 
@@ -300,6 +319,7 @@ class SessionMachine(RuleBasedStateMachine):
             return
         assert self.store.verify(NAME) is None
         self.die()
+        self.unkept.stop()
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
         shutil.rmtree(self.folder)

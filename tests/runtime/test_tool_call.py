@@ -268,7 +268,7 @@ async def test_a_commit_is_made_in_the_persons_name_with_the_session_in_a_traile
     [
         ("settings.py", "KEY = 'AKIA" + "Z7Q2M4N6P8R1S3T5'\n", "policy.secret"),
         (".agentos/policy.toml", "", "policy.protected-path"),
-        ("big.txt", "x" * 200, "policy.max-file-size"),
+        ("big.txt", "x" * 200, "policy.file-size"),
     ],
 )
 async def test_a_commit_against_the_policy_is_refused_with_findings_and_the_files_stay(house, path, text, rule):
@@ -283,7 +283,7 @@ async def test_a_commit_against_the_policy_is_refused_with_findings_and_the_file
 
 
 async def test_a_commit_that_needs_review_waits_for_a_person(house):
-    house.user_policy.write_text('[commit]\nsecrets = "review"\n')
+    house.user_policy.write_text('[rules]\nsecret = "review"\n')
     secret = "KEY = 'AKIA" + "Z7Q2M4N6P8R1S3T5'\n"
     async with house.open() as desk:
         name = await desk.begin([{"write": {"path": "k.py", "text": secret}}, {"commit": "Add", "expect": "ok"}])

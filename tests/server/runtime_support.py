@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import socket
@@ -13,9 +14,10 @@ import yaml
 
 from agentos_lsp.cli import wiring
 from agentos_lsp.domain import ids
-from agentos_lsp.effects import config, store
-from agentos_lsp.runtime import supervisor
+from agentos_lsp.effects import store, trust
+from agentos_lsp.runtime import models, policies, supervisor
 from agentos_lsp.server import connection, protocol, rpc
+from tests.runtime import support as house
 from tests.server import support
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -59,14 +61,17 @@ class House:
         self.git("commit", "-qm", "first")
 
     def parts(self):
+        known = models.Models(self.tmp_path / "settings.toml", {}, lambda: T0)
         return supervisor.Parts(
             store=store.Store(self.state_folder),
             state_folder=self.state_folder,
-            agent=wiring.agent,
-            load_policy=lambda repository: config.load_policy(repository, self.user_policy),
+            agent=functools.partial(wiring.agent, known=known),
+            models=known,
+            policies=policies.Policies(self.user_policy, trust.Trust(self.state_folder), lambda: T0),
             now=lambda: T0 + timedelta(seconds=next(self._seconds)),
             new_id=lambda: f"{next(self._numbers):04d}",
             environment=dict(os.environ),
+            confiner=house.confiner(),
         )
 
     def script(self, *steps):
@@ -96,7 +101,7 @@ class House:
     async def server_of(self, screen):
         """Returns the server of the editor that connected last, once it listens."""
         await screen.command("agentos.session.list")
-        return self.runtime._listeners[-1].__self__
+        return self.runtime._telling._listeners[-1].__self__
 
     async def done(self, session):
         """Waits for the end of a turn that went as its script says."""
@@ -115,6 +120,7 @@ class Screen(support.Editor):
         self.published: list[tuple[str, list[dict]]] = []
         self.refreshed: list[str] = []
         self.events: list[dict] = []
+        self.streamed: list[dict] = []
         self.bells: list[dict] = []
         self.documents: list[dict] = []
         self.told: list[str] = []
@@ -129,12 +135,16 @@ class Screen(support.Editor):
             case "textDocument/publishDiagnostics":
                 self.diagnostics[params["uri"]] = params["diagnostics"]
                 self.published.append((params["uri"], params["diagnostics"]))
+            case "workspace/codeLens/refresh":
+                self.reply(message)
             case "workspace/textDocumentContent/refresh":
                 self.refreshed.append(params["uri"])
                 if self.answers_refreshes:
                     self.reply(message)
             case "agentos/event":
                 self.events.append(params)
+            case "agentos/stream":
+                self.streamed.append(params)
             case "window/showMessageRequest":
                 self.bells.append(message)
             case "window/showDocument":

@@ -118,7 +118,7 @@ async def test_an_editor_that_leaves_does_not_end_a_session(tmp_path):
         shown = await stays.approval(session)
         await stays.choose((await stays.actions(page(session), shown["range"]["start"]["line"]))[0])
         assert (await house.done(session)).status == "idle"
-        assert len(house.runtime._listeners) == 1
+        assert len(house.runtime._telling._listeners) == 1
 
 
 async def test_a_defect_of_one_editor_does_not_reach_a_session(tmp_path, caplog):

@@ -19,6 +19,9 @@ async def test_a_hover_explains_each_part_where_the_approval_or_the_call_stands(
         assert waiting["contents"]["kind"] == "markdown"
         assert text.startswith("**reviewed**\n\n`ls` is allowed\n")
         assert "\n`` touch 'a`b' `` is reviewed\n- " in text
+        offered = text.partition("Prefix offered for this session: `touch …`, which lets through, for example:\n\n")[2]
+        assert offered.split("\n") == ["- `touch a.txt`", "- `touch src/new.py`", *offered.split("\n")[2:]]
+        assert len(offered.split("\n")) == 5
         assert await hover(screen, page(session), "run ls && touch") == waiting
         assert await hover(screen, OVERVIEW, "waits: `ls && touch") == waiting
         blocked = await hover(screen, page(session), "run rm -rf /")

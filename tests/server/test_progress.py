@@ -3,7 +3,7 @@
 import pytest
 
 from agentos_lsp.domain import ids, state
-from agentos_lsp.runtime import supervisor
+from agentos_lsp.runtime import telling
 from tests.domain import support as examples
 from tests.server import runtime_support
 from tests.server.runtime_support import TRUSTED, page
@@ -33,7 +33,7 @@ async def test_a_turn_is_shown_from_begin_to_end(tmp_path):
         assert {value["cancellable"] for _, value in screen.progress if value["kind"] == "begin"} == {True}
 
 
-async def test_a_merge_is_shown_without_cancel(tmp_path):
+async def test_a_merge_is_shown_until_it_ends(tmp_path):
     async with runtime_support.sitting(tmp_path) as (house, screen):
         server = await house.server_of(screen)
         merging = state.fold(examples.log("session.started", "worktree.created", "merge.attempted"))
@@ -42,7 +42,6 @@ async def test_a_merge_is_shown_without_cancel(tmp_path):
         server.reporter.follow(state.apply(merging, examples.event("merge.conflicted", 4)))
         await screen.until(lambda: len(screen.progress) == 2)
         assert told(screen) == ["begin Merging fix-it-ab12", "end"]
-        assert screen.progress[0][1]["cancellable"] is False
 
 
 async def test_words_are_shown_without_tricks_and_not_at_length(tmp_path):
@@ -62,11 +61,11 @@ async def test_a_worktree_s_progress_is_told_once_for_each_percent(tmp_path):
     async with runtime_support.sitting(tmp_path) as (house, screen):
         server = await house.server_of(screen)
         words = "Creating the worktree"
-        server.reporter.on_progress(supervisor.Progress(ids.SessionId("s"), "worktree", 0, 0, words))
+        server.reporter.on_progress(telling.Progress(ids.SessionId("s"), "worktree", 0, 0, words))
         await screen.until(lambda: screen.progress)
         for done in range(1001):
-            server.reporter.on_progress(supervisor.Progress(ids.SessionId("s"), "worktree", done, 1000, words))
-        server.reporter.on_progress(supervisor.Progress(ids.SessionId("s"), "worktree", 1, 1, ""))
+            server.reporter.on_progress(telling.Progress(ids.SessionId("s"), "worktree", done, 1000, words))
+        server.reporter.on_progress(telling.Progress(ids.SessionId("s"), "worktree", 1, 1, ""))
         await screen.until(lambda: screen.progress[-1][1]["kind"] == "end")
         shown = [value["percentage"] for _, value in screen.progress[:-1]]
         assert shown == list(range(101))
@@ -96,12 +95,28 @@ async def test_cancel_gives_up_a_worktree_under_creation(tmp_path):
         given_up = []
         house.runtime.cancel_start = given_up.append
         name = ids.SessionId("s-1")
-        server.reporter.on_progress(supervisor.Progress(name, "worktree", 1, 2, "Creating the worktree"))
+        server.reporter.on_progress(telling.Progress(name, "worktree", 1, 2, "Creating the worktree"))
         token, value = await screen.until(lambda: screen.progress[0] if screen.progress else None)
         assert value["cancellable"] is True
         screen.notify("window/workDoneProgress/cancel", {"token": token})
         await screen.command("agentos.session.list")
         assert given_up == [name]
+
+
+async def test_cancel_gives_up_a_merge_whose_percentage_was_shown(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        server = await house.server_of(screen)
+        given_up = []
+        house.runtime.cancel_merge = given_up.append
+        merging = state.fold(examples.log("session.started", "worktree.created", "merge.attempted"))
+        server.reporter.follow(merging)
+        token, value = await screen.until(lambda: screen.progress[0] if screen.progress else None)
+        assert value["cancellable"] is True
+        server.reporter.on_progress(telling.Progress(merging.session, "merge", 1, 4, "Merging"))
+        await screen.until(lambda: (token, 25) in [(one, told.get("percentage")) for one, told in screen.progress])
+        screen.notify("window/workDoneProgress/cancel", {"token": token})
+        await screen.command("agentos.session.list")
+        assert given_up == [merging.session]
 
 
 async def test_an_editor_that_may_not_steer_cancels_nothing(tmp_path):

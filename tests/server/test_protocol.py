@@ -6,18 +6,48 @@ import pytest
 from agentos_lsp.server import execute_command, protocol, wire
 
 PROMISED = {
-    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model"]),
+    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model", "show"]),
     "agentos.session.list": ("observe", [], []),
     "agentos.session.show": ("observe", ["session"], []),
+    "agentos.session.files": ("observe", ["session"], []),
     "agentos.session.open": ("observe", [], ["document", "session"]),
     "agentos.session.prompt": ("steer", ["session", "text"], []),
+    "agentos.session.model": ("steer", ["session", "model"], []),
     "agentos.session.pause": ("steer", ["session"], []),
     "agentos.session.resume": ("steer", ["session"], []),
     "agentos.session.stop": ("steer", ["session"], []),
     "agentos.session.merge": ("merge", ["session"], ["strategy", "into", "message"]),
+    "agentos.session.previewMerge": ("observe", ["session"], ["strategy", "into"]),
+    "agentos.session.undoMerge": ("merge", ["session"], []),
     "agentos.session.discard": ("merge", ["session"], ["confirm"]),
+    "agentos.checkpoint.take": ("steer", ["session"], ["note"]),
+    "agentos.checkpoint.list": ("observe", ["session"], []),
+    "agentos.checkpoint.diff": ("observe", ["session", "older"], ["newer"]),
+    "agentos.checkpoint.restore": ("steer", ["session", "checkpoint"], []),
     "agentos.approval.decide": ("approve", ["session", "approval", "digest", "outcome"], ["scope", "comment"]),
+    "agentos.orphan.list": ("observe", [], []),
+    "agentos.orphan.recover": ("steer", ["orphan"], []),
+    "agentos.orphan.remove": ("merge", ["orphan"], []),
+    **{
+        f"agentos.{what}.{verb}": (permission, ["session", "path", "digest", *more], some)
+        for what in ("hunk", "file")
+        for verb, permission, more, some in (
+            ("accept", "merge", [], []),
+            ("reject", "steer", [], []),
+            ("ask", "steer", ["comment"], []),
+            ("mark", "approve", [], ["reviewed"]),
+            ("show", "observe", [], []),
+        )
+    },
+    "agentos.provider.diagnose": ("steer", [], ["provider", "latency"]),
+    "agentos.provider.pull": ("steer", [], ["provider", "model"]),
     "agentos.command.check": ("observe", ["line"], ["session"]),
+    "agentos.policy.show": ("observe", [], ["workspace"]),
+    "agentos.policy.trust": ("approve", ["digest"], ["workspace"]),
+    "agentos.policy.untrust": ("approve", [], ["workspace"]),
+    "agentos.policy.open": ("observe", ["session", "rule"], []),
+    "agentos.finding.waive": ("approve", ["session", "digest", "reason"], []),
+    "agentos.finding.mend": ("steer", ["session", "digest"], []),
 }
 
 
@@ -44,6 +74,11 @@ def test_an_untold_connection_may_ask_for_everything_but_is_not_trusted():
         "events": False,
         "askText": False,
         "bell": False,
+        "stream": False,
+        "files": False,
+        "agent": None,
+        "script": None,
+        "model": None,
     }
 
 

@@ -92,7 +92,13 @@ _NOWHERE = Surroundings(cwd="/", worktree="/")
 _TAILS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("git", "add"): (" .", " -A", " src/main.py", " -u", " -p src"),
     ("git", "commit"): (" -m 'Fix it'", " -am 'Fix it'", " --allow-empty -m x", " -F message.txt", " --signoff -m x"),
-    ("git", "push"): ("", " origin feature", " -u origin feature", " --tags", " origin HEAD"),
+    ("git", "push"): (
+        " origin feature",
+        " -u origin feature",
+        " origin HEAD:feature",
+        " -v origin feature",
+        " origin a b",
+    ),
     ("npm", "test"): ("", " --silent", " -- --watch=false", " -- src/a.test.js", " -w web"),
     ("npm", "run"): ("", " --silent", " -- --fix", " -- src", " -w web"),
     ("pytest",): ("", " -q", " tests/test_main.py", " -k name", " -x --maxfail=3"),
@@ -105,6 +111,11 @@ _TAILS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("mv",): (" a.txt b.txt", " src/a.py src/b.py", " a b folder", " -n a b", " -v a b"),
     ("rm",): (" a.txt", " -r build", " -rf dist", " -f a b", " -v out/*.log"),
 }
+
+
+_COMMON_TAILS = (
+    "", " --verbose", " src", " --help", " src tests", " -v", " -q", " a b", " --quiet", " src/main", " a.txt", " x",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +202,15 @@ def check_examples(entry: TokenPrefix, allows: Callable[[str, Allowlist], bool])
 
 
 def examples(tokens: tuple[str, ...]) -> tuple[str, ...]:
-    """Five lines that a prefix lets through, for the person who is about to allow it."""
+    """Lines that begin with a prefix, likely ones first; `classify.let_through` says which it lets through."""
     shown = " ".join(_quoted(token) for token in tokens)
-    tails = _TAILS.get(tokens[:2]) or _TAILS.get(tokens[:1]) or ("", " --verbose", " src", " --help", " src tests")
+    tails = _TAILS.get(tokens[:2]) or _TAILS.get(tokens[:1]) or ()
     if tokens[0] in _TASKS:
         tails = ("", " -s", " -j4", " -k", " -n")
-    return tuple(f"{shown}{tail}" for tail in tails)
+    return tuple(f"{shown}{tail}" for tail in dict.fromkeys((*tails, *_COMMON_TAILS)))
 
 
+@functools.lru_cache(maxsize=4096)
 def suggest(words: tuple[str | None, ...]) -> tuple[str, ...] | None:
     """Chooses a prefix to offer for a command, neither too wide nor so narrow that it fits one line only.
 
@@ -280,8 +292,8 @@ def _is_at(entry: TokenPrefix, invocation: Invocation) -> bool:
 
 def _is_certain(argument: Argument) -> bool:
     match argument:
-        case Known():
-            return True
+        case Known(text):
+            return text != paths.FED
         case Glob(pattern, _):
             return pattern[:1] not in "-*?["
         case _:

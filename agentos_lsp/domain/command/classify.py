@@ -5,12 +5,14 @@ The only way into the classifier. It is total: every string gets a verdict, and 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import allowlist, opaque, rules, verbs, walk
 from agentos_lsp.domain.command.effects import Deletes
 from agentos_lsp.domain.command.families import table
 from agentos_lsp.domain.command.invocation import Glob, Known
+from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.command.syntax import Span
 from agentos_lsp.domain.command.verdict import Assessment, Part, Reason, Verdict
 
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command.effects import Effect
     from agentos_lsp.domain.command.invocation import Invocation
     from agentos_lsp.domain.command.steps import Step
-    from agentos_lsp.domain.command.surroundings import Surroundings
 
 _LONGEST = 1 << 16
 # Programs that run a command for all that they find.
 _SWEEPING = frozenset(("find", "gfind", "fd", "fdfind"))
 _CERTAIN = (Known, Glob)
+_SOMEWHERE = Surroundings(cwd="/worktree", worktree="/worktree")
+_EXAMPLES = 5
 _OTHER_SHELLS = frozenset(("zsh", "fish", "powershell"))
 
 
@@ -53,7 +56,15 @@ def classify(line: str, surroundings: Surroundings, known: Allowlist) -> Assessm
         return _too_big(line, tuple(parts))
     if surroundings.shell in _OTHER_SHELLS:
         parts.append(_other_shell(line, surroundings.shell))
-    return _assessed(line, tuple(dict.fromkeys(parts)) if len(parts) > 1 else tuple(parts), offered, known)
+    return _assessed(line, _each_once(parts) if len(parts) > 1 else tuple(parts), offered, known)
+
+
+@functools.lru_cache(maxsize=256)
+def let_through(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Five lines that a prefix lets through, each of them judged, for the person who is about to allow it."""
+    alone = allowlist.Allowlist((allowlist.TokenPrefix(tokens),))
+    lines = allowlist.examples(tokens)
+    return tuple(line for line in lines if classify(line, _SOMEWHERE, alone).verdict is Verdict.ALLOWED)[:_EXAMPLES]
 
 
 def _assessed(line: str, parts: tuple[Part, ...], offered: set[tuple[str, ...] | None], known: Allowlist) -> Assessment:
@@ -84,7 +95,7 @@ def _judge(step: Step, surroundings: Surroundings, known: Allowlist) -> tuple[tu
         reasons = _reasons(effects, surroundings)
         if known.entries and _is_let_through(step, invocation, effects, reasons, known):
             continue
-        found.extend(reasons or _why_not_built_in(invocation, effects, wraps=step.wraps))
+        found.extend(reasons or _why_not_built_in(invocation, effects, step))
     return (_sorted(found) if len(found) > 1 else tuple(found)), effects
 
 
@@ -97,13 +108,17 @@ def _is_let_through(
     return any(allowlist.lets_through(entry, invocation, effects, wraps=step.wraps) for entry in known.entries)
 
 
-def _why_not_built_in(invocation: Invocation, effects: tuple[Effect, ...], *, wraps: bool) -> list[Reason]:
+def _why_not_built_in(invocation: Invocation, effects: tuple[Effect, ...], step: Step) -> list[Reason]:
     """Why a program with harmless effects is not in the built-in set all the same; nothing if it is."""
     if not allowlist.is_read_only(effects):
         return [rules.not_listed(invocation.name)]
-    if wraps:
+    if step.wraps:
         return [rules.doubtful(f"{invocation.name} starts other commands")]
-    return [rules.uncertain(argument) for argument in invocation.arguments if not isinstance(argument, (Known, Glob))]
+    return [
+        rules.uncertain(argument)
+        for argument in invocation.arguments
+        if not isinstance(argument, _CERTAIN) and not any(argument is spoken for spoken in step.spoken)
+    ]
 
 
 def _swept(effect: Effect) -> Effect:
@@ -124,7 +139,21 @@ def _reasons(effects: tuple[Effect, ...], surroundings: Surroundings) -> list[Re
 
 def _sorted(reasons: list[Reason]) -> tuple[Reason, ...]:
     """Puts reasons in order, the strictest first, each once."""
+    if len(reasons) == 1:
+        return (reasons[0],)
     return tuple(sorted(dict.fromkeys(reasons), key=_strictness))
+
+
+def _each_once(parts: list[Part]) -> tuple[Part, ...]:
+    """Leaves out what was found twice, as in the rounds of a loop; cheap fields, which mostly differ, come first."""
+    kept: dict[tuple[int, int, str], list[Part]] = {}
+    found: list[Part] = []
+    for part in parts:
+        same = kept.setdefault((part.span.start, part.span.end, part.text), [])
+        if part not in same:
+            same.append(part)
+            found.append(part)
+    return tuple(found)
 
 
 def _strictness(reason: Reason) -> int:

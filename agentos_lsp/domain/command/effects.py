@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agentos_lsp.domain.command.value import value
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.command.invocation import Target
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reads:
-    """Reads a file or lists a folder."""
+    """Reads a file or lists a folder; `content` is false where only names, sizes and times are told."""
 
     target: Target
+    content: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Writes:
     """Creates, changes, truncates or replaces a file, its mode, owner or links."""
 
     target: Target
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deletes:
     """Removes a file, or a whole tree (also by moving it away, `rsync --delete`, `find -delete`, `shred`, `dd`)."""
 
@@ -31,7 +33,15 @@ class Deletes:
     recursive: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class MovesOut:
+    """Takes a file or a tree out of the worktree, so that it is gone from there; `goal` is where to."""
+
+    target: Target
+    goal: Target
+
+
+@value
 class Pushes:
     """Sends refs to a remote. `branches` are destination names; None if they cannot be known.
 
@@ -44,7 +54,7 @@ class Pushes:
     spelling: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangesRepository:
     """Changes refs, index, stash or configuration of the repository, locally; `what` is a short phrase."""
 
@@ -52,7 +62,7 @@ class ChangesRepository:
     loses_work: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Signals:
     """Sends a signal to, or ends, processes or the machine. `harmless` is true for `kill -l` and `kill -0` only."""
 
@@ -60,7 +70,7 @@ class Signals:
     harmless: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connects:
     """Opens network connections.
 
@@ -74,21 +84,21 @@ class Connects:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Escalates:
     """Gains or drops privilege, or enters another machine, container or namespace."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Persists:
     """Leaves something that acts later: hooks, cron, rc files, git config, editor tasks, services."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Executes:
     """Runs code that is not on the line as a command: a script, inline code, an option that names a program.
 
@@ -101,12 +111,12 @@ class Executes:
     danger: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadsOnly:
     """Does nothing but read and print: the certain knowledge that the built-in allowlist needs."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unrecognised:
     """A program of which nothing is known; `why` is a short phrase."""
 
@@ -117,6 +127,7 @@ Effect = (
     Reads
     | Writes
     | Deletes
+    | MovesOut
     | Pushes
     | ChangesRepository
     | Signals

@@ -84,8 +84,11 @@ def quote(text: str) -> str:
 
 
 def item(text: str) -> Argument:
-    """One item of what is fed to a program, unknown where the text has a hole."""
-    return Unknown(text, quoted=True) if "${_}" in text else Known(text)
+    """One item of what is fed to a program, unknown from where the text has a hole."""
+    before, hole, _ = text.partition("${_}")
+    if not hole:
+        return Known(text)
+    return Prefix(before, quoted=True) if before else Unknown(text, quoted=True)
 
 
 def placed(word: Argument, mark: str, item: Argument) -> Argument:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from agentos_lsp.domain.command.value import value
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.command.surroundings import Surroundings
     from agentos_lsp.domain.command.syntax import Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Known:
     """A word that certainly becomes exactly this one argument."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Glob:
     """An unquoted pattern: zero or more names, all of them under `folder` as it is written (`` for the current one)."""
 
@@ -25,7 +26,7 @@ class Glob:
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prefix:
     """A word of which only the beginning is certain: `/etc/$x`. It may become several arguments if unquoted."""
 
@@ -33,7 +34,7 @@ class Prefix:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unknown:
     """A word of which nothing is certain; unquoted it may become none or several arguments. `raw` is its source."""
 
@@ -44,7 +45,7 @@ class Unknown:
 Argument = Known | Glob | Prefix | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Invocation:
     """A program with its arguments, where it would run, and how it was reached.
 
@@ -67,7 +68,7 @@ class Invocation:
     surroundings: Surroundings
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Target:
     """A file that an effect is about.
 

@@ -6,10 +6,10 @@ The only place that knows short bundles, abbreviated long options, attached valu
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from agentos_lsp.domain.command.invocation import Glob, Known, Prefix, Unknown
+from agentos_lsp.domain.command.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command.invocation import Argument
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rule:
     """One option of a program; `code` says what a family makes of it (see `rows`), empty for a harmless one."""
 
@@ -26,7 +26,7 @@ class Rule:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Grammar:
     """The options of a program, by letter and by long name.
 
@@ -40,7 +40,7 @@ class Grammar:
     words: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Given:
     """An option that was given. `value` is None for a flag, and where a value is missing."""
 
@@ -49,7 +49,7 @@ class Given:
     value: Argument | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parsed:
     """A command line, taken apart.
 

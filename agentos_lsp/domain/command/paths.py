@@ -44,6 +44,10 @@ _DEVICES = re.compile(
     r"/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|mtd|r?disk|loop|dm-|md|mapper/|sr|st|nst|sg|nbd|z?ram|pmem|bcache|ubi|drbd|block/|bus/"
     r"|mem|kmem|port|kvm|tty[A-Z]|hd|ada|da[0-9]|vg)",
 )
+# `C:\\` and `C:/`: a drive of Windows is no folder of the worktree.
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+# What stands for the file behind `<(…)`, which is a pipe.
+FED = "/dev/fd/<()"
 _WILD = frozenset("*?[")
 # Source: git's `is_hfs_dotgit` (utf8.c): code points that HFS+ ignores in names.
 _IGNORED_BY_HFS = dict.fromkeys(
@@ -150,6 +154,8 @@ def join(cwd: str | None, text: str) -> str | None:
         return None
     if text.startswith("/"):
         return text
+    if text[1:2] == ":" and _DRIVE.match(text):
+        return "/" + text.replace("\\", "/")
     if cwd is None or not text:
         return None
     return f"{cwd}/{text}"
@@ -239,7 +245,7 @@ def _link(path: str, surroundings: Surroundings) -> str | None:
 
 def _place_of_device(path: str) -> Place:
     """Descriptors of the shell's own are nothing to keep; what a higher one leads to is not on the line."""
-    if path in _HARMLESS_DEVICES:
+    if path in _HARMLESS_DEVICES or path == FED:
         return "null"
     if path.startswith("/dev/fd/"):
         return "unknown"

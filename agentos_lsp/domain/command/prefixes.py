@@ -54,9 +54,9 @@ def _assignments(words: tuple[Argument, ...]) -> tuple[tuple[tuple[str, Argument
 
 def subcommands(name: str, arguments: tuple[Argument, ...], write: Callable[[Argument], str]) -> Iterator[Inner]:
     """`docker exec`, `uv run` and kin; global options before the verb are skipped."""
-    texts = [name, *(inside.text_of(argument) for argument in arguments)]
-    for words, (skipped, spec) in wrapper_table.SUBCOMMANDS.items():
-        if words[0] != name:
+    texts = [name, *[inside.text_of(argument) for argument in arguments]]
+    for words, skipped, spec in wrapper_table.VERBS_OF[name]:
+        if words[1] not in texts:
             continue
         at = 1
         for word in words[1:]:

@@ -37,6 +37,9 @@ def xargs(invocation: Invocation, _: Callable[[Argument], str]) -> Iterator[Inne
             words = tuple(inside.placed(word, marks[0], item) for word in inner)
             if inner and words != inner:
                 yield Command(words)
+            elif inner:
+                # Without the mark nothing is put in; but `-i` is not the same in every xargs.
+                yield Command((*inner, item))
         yield Command(inner) if inner and not any(marks[0] in inside.text_of(word) for word in inner) else Hidden("")
     elif inner:
         # Nothing may come in: then the command runs as it stands.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from agentos_lsp.domain.command import paths
+from agentos_lsp.domain.command import paths, secrets
 from agentos_lsp.domain.command.effects import (
     ChangesRepository,
     Connects,
     Deletes,
     Escalates,
     Executes,
+    MovesOut,
     Persists,
     Pushes,
     Reads,
@@ -37,7 +38,11 @@ _PUBLIC = (
     "/proc/loadavg", "/proc/filesystems", "/sys/fs/cgroup", "/sys/devices/system/cpu",
 )  # fmt: skip
 
+# Source: Linux admin-guide/sysrq: a letter written here reboots, powers off or kills.
+_TRIGGER = "/proc/sysrq-trigger"
+
 _DELETE_INSIDE = "Delete inside the worktree or the session's scratch folder; leave the rest to a person."
+_MOVE = "Move within the worktree, or copy to the outside, which a person can approve."
 _STOP = "End a process that this session started by name, with the runtime's `stop`."
 _PUSH = "Push to a branch of your own and let a person merge it."
 _NETWORK = "Use a package manager or git, which a person can approve, or ask a person to fetch it."
@@ -63,12 +68,15 @@ def judge(  # noqa: C901, PLR0912 - one arm per effect
     match effect:
         case ReadsOnly():
             return None
-        case Reads(target):
-            return reads(target)
+        case Reads(target, content):
+            return reads(target, content=content)
         case Writes(target):
             return _writes(target)
         case Deletes(target, recursive):
             return _deletes(target, recursive=recursive)
+        case MovesOut(target, goal):
+            text = f"It would move {_name(target)} out of the worktree, to {_name(goal)}."
+            return _block("recursive-delete", text, _MOVE)
         case Pushes():
             return _pushes(effect, surroundings)
         case ChangesRepository(what, loses_work):
@@ -144,9 +152,14 @@ def is_public(target: Target) -> bool:
     )
 
 
-def reads(target: Target) -> Reason | None:
-    """Says what is to be said about reading a file; None within the worktree and in public places."""
+def reads(target: Target, *, content: bool = True) -> Reason | None:
+    """Says what is to be said about reading a file; None within the worktree and in public places.
+
+    A file that is named like a secret is for a person to show, wherever it lies; `content` is false for a mere listing.
+    """
     match target.place:
+        case "worktree" | "scratch" if content and secrets.is_secret(target):
+            return _review("secret", f"It reads {_name(target)}, which by its name may hold secrets.")
         case "worktree" | "root" | "scratch" | "null":
             return None
         case "git":
@@ -170,6 +183,8 @@ def reads(target: Target) -> Reason | None:
 
 
 def _writes(target: Target) -> Reason | None:
+    if target.path == _TRIGGER:
+        return _block("signal", f"Writing to {target.path} ends the machine or its processes.", _STOP)
     match target.place:
         case "device":
             return _block(

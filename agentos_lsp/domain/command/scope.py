@@ -29,12 +29,14 @@ class Scope:
 
     `variables` maps a name to the values it may have, one after the other in a loop with many words; `positionals` is
     None if `$1` and the others cannot be known. `tainted` tells that code which we cannot read ran in this shell,
-    `unset` that variables of which nothing is known count as unset.
+    `unset` that variables of which nothing is known count as unset. `files` are those that the line itself writes, by
+    path, where their text is certain: all copies share them, for the file system is one.
     """
 
     __slots__ = (
         "cwds",
         "ended",
+        "files",
         "functions",
         "positionals",
         "previous",
@@ -52,6 +54,7 @@ class Scope:
         self.stack: tuple[tuple[Folder, ...], ...] | None = ()
         self.variables: dict[str, tuple[Argument, ...]] = {}
         self.functions: dict[str, Command] = {}
+        self.files: dict[str, str] = {}
         self.positionals: tuple[Argument, ...] | None = None
         self.tainted = False
         self.ended = False
@@ -66,6 +69,7 @@ class Scope:
         other.stack = self.stack
         other.variables = dict(self.variables)
         other.functions = dict(self.functions)
+        other.files = self.files
         other.positionals = self.positionals
         other.tainted = self.tainted
         other.ended = self.ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import inside, options, prefixes, wrapper_table
+from agentos_lsp.domain.command import inside, options, paths, prefixes, wrapper_table
 from agentos_lsp.domain.command.inside import Code, Command, Hidden, Inner
 from agentos_lsp.domain.command.invocation import Known
 
@@ -37,7 +37,7 @@ def shell(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[
             return
         yield Code(write(rest[0]), isinstance(rest[0], Known), tuple(rest[2:]))
         return
-    if rest and not isinstance(rest[0], Known):
+    if rest and (not isinstance(rest[0], Known) or rest[0] == Known(paths.FED)):
         yield Hidden("the script that the shell reads cannot be known")
         yield from inside.candidates(tuple(rest))
     names_stdin = bool(rest) and rest[0] in (Known("/dev/stdin"), Known("/dev/fd/0"), Known("/proc/self/fd/0"))
@@ -82,6 +82,25 @@ def enable_code(invocation: Invocation, write: Callable[[Argument], str]) -> Ite
             yield Code(write(argument), isinstance(argument, Known))
     if invocation.stdin is not None:
         yield Code(invocation.stdin)
+
+
+def embedded(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:
+    """Programs among whose words is a command, or a line as one word: `watchexec -- x y`, `tmux send-keys "x y"`.
+
+    What is found may block; whether the program is allowed is not decided by it.
+    """
+    yield from inside.candidates(invocation.arguments)
+    for argument in invocation.arguments:
+        if any(blank in inside.text_of(argument).strip() for blank in " \n\t"):
+            yield Code(write(argument), isinstance(argument, Known), recipe=True)
+
+
+def alias(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:
+    """`alias name=TEXT`: what the name would stand for."""
+    for argument in invocation.arguments:
+        _, equals, text = write(argument).partition("=")
+        if equals:
+            yield Code(text, isinstance(argument, Known), recipe=True)
 
 
 def nix_shell(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:

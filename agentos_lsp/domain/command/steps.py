@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agentos_lsp.domain.command.value import value
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.command.effects import Effect
-    from agentos_lsp.domain.command.invocation import Invocation
+    from agentos_lsp.domain.command.invocation import Argument, Invocation
     from agentos_lsp.domain.command.syntax import Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One simple command with what surrounds it.
 
     `invocations` holds one per folder that it may run in, none for a bare assignment or redirection; `effects` are
     those of redirections and assignments; `doubts` say why it is not merely words on a line. `wraps` tells that it
     starts other commands, which are steps of their own; `only_blocks` that it may tighten the verdict, no more.
+    `spoken` are arguments that only repeat what other steps print, to a program that does nothing but print them.
     """
 
     invocations: tuple[Invocation, ...]
@@ -28,9 +30,10 @@ class Step:
     words: tuple[str | None, ...]
     wraps: bool
     only_blocks: bool
+    spoken: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Walked:
     """What was found; `exhausted` tells that the line was too big or too deep to be followed to its end."""
 
@@ -38,7 +41,7 @@ class Walked:
     exhausted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Context:
     """How a part of the line was reached."""
 

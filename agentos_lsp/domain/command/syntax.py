@@ -5,11 +5,12 @@ It models the subset of bash that we vouch for; everything else is one `Opaque` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from agentos_lsp.domain.command.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Span:
     """A half-open range of characters of the line that was parsed, `start <= end`.
 
@@ -20,7 +21,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Text:
     """Characters that stand for themselves, quotes removed; unquoted ones may still hold glob, brace or tilde."""
 
@@ -28,7 +29,7 @@ class Text:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parameter:
     """`$name`, `${name}` or `${name…}`: `operation` is the text after the name, empty for a plain value.
 
@@ -41,7 +42,7 @@ class Parameter:
     scripts: tuple[Script, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Substitution:
     """A command substitution, `$(…)` or backticks."""
 
@@ -49,7 +50,7 @@ class Substitution:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProcessSubstitution:
     """`<(…)` or `>(…)`."""
 
@@ -57,7 +58,7 @@ class ProcessSubstitution:
     direction: Literal["<", ">"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arithmetic:
     """`$((…))`, with the command substitutions inside it."""
 
@@ -69,7 +70,7 @@ class Arithmetic:
 WordPart = Text | Parameter | Substitution | ProcessSubstitution | Arithmetic
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Word:
     """One word before expansion; `raw` is its source text."""
 
@@ -78,7 +79,7 @@ class Word:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assignment:
     """`name=value`, `name+=value` or `name=(…)`: an array's words are in `items`, and `value` is then None.
 
@@ -92,7 +93,7 @@ class Assignment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HereDocument:
     """The body of `<<` or `<<-` (tabs stripped); `parts` is one quoted `Text` when the delimiter was quoted."""
 
@@ -100,7 +101,7 @@ class HereDocument:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Redirection:
     """`operator` is one of `< > >> <> >| &> &>> >& <& << <<- <<<`; `descriptor` is the number before it, if any."""
 
@@ -111,7 +112,7 @@ class Redirection:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Simple:
     """A simple command: assignments, then words (none for a bare assignment or redirection)."""
 
@@ -121,7 +122,7 @@ class Simple:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pipeline:
     """One or more commands joined by `|` or `|&`, each in a subshell of its own if there are several."""
 
@@ -131,7 +132,7 @@ class Pipeline:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AndOr:
     """Pipelines joined by `&&` and `||`: `operators[i]` stands between pipelines `i` and `i + 1`."""
 
@@ -141,14 +142,14 @@ class AndOr:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Script:
     """A list of and-or lists in the order in which the shell reads them."""
 
     items: tuple[AndOr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Subshell:
     """`( … )`."""
 
@@ -157,7 +158,7 @@ class Subshell:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """`{ …; }`."""
 
@@ -166,7 +167,7 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class If:
     """`if`/`elif` conditions with their bodies in order, then the `else` body."""
 
@@ -176,7 +177,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loop:
     """`while` or `until`."""
 
@@ -187,7 +188,7 @@ class Loop:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class For:
     """`for name in words; do …`; `words` is None for `for name; do …` (the positional parameters)."""
 
@@ -198,7 +199,7 @@ class For:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     """`case subject in pattern|pattern) body ;; …`."""
 
@@ -208,7 +209,7 @@ class Case:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Test:
     """`[[ … ]]`: its words, with operators left out; it starts nothing but the substitutions in its words.
 
@@ -220,7 +221,7 @@ class Test:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Function:
     """`name() body`: defined here, run wherever a later command is called `name`."""
 
@@ -232,7 +233,7 @@ class Function:
 Command = Simple | Subshell | Group | If | Loop | For | Case | Test | Function
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opaque:
     """A line that we do not vouch for; never allowed. `span` is where reading stopped."""
 

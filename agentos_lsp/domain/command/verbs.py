@@ -16,7 +16,7 @@ _NAMES = """
     poweroff telinit init systemctl loginctl launchctl service start-stop-daemon ss stop-computer restart-computer
     curl wget nc ncat netcat socat ssh scp sftp rsh rlogin telnet ftp lftp tftp ping ping6 fping hping3 dig nslookup host drill
     traceroute tracepath mtr nmap masscan openssl aria2c axel http https httpie xh curlie lynx links elinks w3m whois finger
-    sshfs mosh autossh rclone websocat wscat grpcurl swaks mail sendmail invoke-webrequest invoke-restmethod iwr irm
+    getent lwp-request lwp-download gnutls-cli sshfs mosh autossh rclone websocat wscat grpcurl swaks mail sendmail invoke-webrequest invoke-restmethod iwr irm
 """
 NAMES = frozenset(_NAMES.split())
 NETWORK = frozenset(

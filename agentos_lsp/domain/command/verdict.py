@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from agentos_lsp.domain.command.value import value
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.command.syntax import Span
@@ -23,7 +24,7 @@ class Verdict(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reason:
     """Why a part has its verdict.
 
@@ -37,7 +38,7 @@ class Reason:
     instead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Part:
     """One simple command found in the line, however deep, with what it was understood to be.
 
@@ -51,7 +52,7 @@ class Part:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assessment:
     """A whole line, judged: its verdict is the strictest of its parts and of what spans them.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from agentos_lsp.domain.command import commands, grammar, loops, opaque, verbs, words
 from agentos_lsp.domain.command.effects import Executes
 from agentos_lsp.domain.command.families import environment
-from agentos_lsp.domain.command.invocation import Known, Prefix, Unknown
+from agentos_lsp.domain.command.invocation import Glob, Known, Prefix, Unknown
 from agentos_lsp.domain.command.scope import Scope
 from agentos_lsp.domain.command.steps import Context, Step, Walked
 from agentos_lsp.domain.command.syntax import (
@@ -138,6 +138,7 @@ class _Walker(commands.CommandReader):
         stdin: str | None = context.stdin
         for i, command in enumerate(pipeline.commands):
             inner = context if i == 0 else context.piped(stdin)
+            self.piped = i + 1 < len(pipeline.commands)
             stdin = self.part(command, scope.copy(), inner)
 
     def part(  # noqa: C901 - one arm per kind of command
@@ -248,7 +249,8 @@ class _Walker(commands.CommandReader):
             self.expansions(word.parts, scope, context)
             for found in words.resolve(word, scope):
                 # Source: bash(1): the operands of -eq and kin, and of -v, are expressions, where a subscript runs code.
-                certain = isinstance(found, Known) and "$(" not in found.text and "`" not in found.text
+                text = found.text if isinstance(found, Known) else found.pattern if isinstance(found, Glob) else "$("
+                certain = "$(" not in text and "`" not in text
                 doubts.extend(() if certain else (f"{word.raw} in a test is not certain",))
         if len(doubts) > len(context.doubts):
             self._search(" ; ".join(word.raw for word in command.words), scope, context, command.span)

@@ -9,7 +9,7 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
-from agentos_lsp.domain.command import arithmetic, braces, outputs
+from agentos_lsp.domain.command import arithmetic, braces, outputs, paths
 from agentos_lsp.domain.command.invocation import Glob, Known, Prefix, Unknown
 from agentos_lsp.domain.command.syntax import (
     Arithmetic,
@@ -41,9 +41,9 @@ _LINES = re.compile(r"\n+\Z")
 
 
 class _Bit(NamedTuple):
-    """A piece of a field: text that is quoted or bare, a hole, or the border between two fields."""
+    """A piece of a field: text that is quoted or bare, a name that a pattern matched, a hole, or a border of fields."""
 
-    kind: Literal["quoted", "bare", "quoted hole", "bare hole", "border"]
+    kind: Literal["quoted", "bare", "name", "quoted hole", "bare hole", "border"]
     text: str
 
 
@@ -75,7 +75,7 @@ def value(word: Word | None, scope: Scope) -> Argument:
         return Known("")
     found = _fields(word.parts, word.raw, scope, splits=False)
     if len(found) == 1:
-        return Known(found[0].pattern) if isinstance(found[0], Glob) else found[0]
+        return found[0]
     return Known("") if not found else Unknown(word.raw, quoted=True)
 
 
@@ -116,8 +116,26 @@ def scripts(parts: Iterable[WordPart]) -> list[Script]:
 
 
 def is_computed(word: Word) -> bool:
-    """Tells whether a word holds a substitution or arithmetic: certain or not, it is more than words on a line."""
-    return any(isinstance(part, (Substitution, ProcessSubstitution, Arithmetic)) for part in word.parts)
+    """Tells whether a word holds what is known only when the line runs: a substitution, or arithmetic with variables.
+
+    What a program reads from `<(…)` is no part of its words.
+    """
+    return any(
+        isinstance(part, (Substitution, Arithmetic))
+        or (isinstance(part, ProcessSubstitution) and part.direction != "<")
+        for part in word.parts
+    )
+
+
+def is_spoken(word: Word, scope: Scope) -> bool:
+    """Tells whether nothing in a word is unknown but the output of commands, which are judged by themselves."""
+    for part in word.parts:
+        if isinstance(part, Parameter):
+            values = None if part.operation else scope.lookup(part.name)
+            certain = (Known, Glob) if part.quoted else Known
+            if values is None or not all(isinstance(found, certain) for found in values):
+                return False
+    return True
 
 
 def output(script: Script, scope: Scope) -> str | None:
@@ -138,7 +156,7 @@ def output(script: Script, scope: Scope) -> str | None:
                 stdin = f"{fed.text}\n" if isinstance(fed, Known) else None
             elif redirection.operator not in ("2>", ">&") and redirection.descriptor != 2:
                 return None
-        text = outputs.printed(arguments, stdin, scope.cwds[0] if len(scope.cwds) == 1 else None)
+        text = outputs.printed(arguments, stdin, scope)
         if text is None:
             return None
     return text
@@ -188,7 +206,7 @@ def _finished(field: list[_Bit], raw: str) -> Argument:
     if hole is None and not wild:
         return Known("".join(bit.text for bit in field))
     if hole is None:
-        pattern = "".join(bit.text if bit.kind == "bare" else _escaped(bit.text) for bit in field)
+        pattern = "".join(bit.text if bit.kind in ("bare", "name") else _escaped(bit.text) for bit in field)
         fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
         return Glob(pattern, fixed.rpartition("/")[0] + ("/" if fixed.startswith("/") and "/" not in fixed[1:] else ""))
     quoted = not any(bit.kind == "bare hole" for bit in field)
@@ -201,7 +219,7 @@ def _finished(field: list[_Bit], raw: str) -> Argument:
 
 
 def _is_pattern(field: list[_Bit]) -> bool:
-    bare = "".join(bit.text for bit in field if bit.kind == "bare")
+    bare = "".join(bit.text for bit in field if bit.kind in ("bare", "name"))
     if "*" in bare or "?" in bare:
         return True
     opened = bare.find("[")
@@ -212,7 +230,9 @@ def _escaped(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
-def _bits(parts: tuple[WordPart, ...], scope: Scope, *, splits: bool) -> list[_Bit]:
+def _bits(  # noqa: C901 - one arm per kind of part
+    parts: tuple[WordPart, ...], scope: Scope, *, splits: bool
+) -> list[_Bit]:
     bits: list[_Bit] = []
     for i, part in enumerate(parts):
         match part:
@@ -228,7 +248,9 @@ def _bits(parts: tuple[WordPart, ...], scope: Scope, *, splits: bool) -> list[_B
                 if printed is None:
                     bits.append(_hole(quoted=quoted or not splits))
                 else:
-                    _add(bits, Known(_LINES.sub("", printed)), splits=splits and not quoted)
+                    _add_printed(bits, _LINES.sub("", printed), splits=splits and not quoted)
+            case ProcessSubstitution(_, "<"):
+                bits.append(_Bit("quoted", paths.FED))
             case ProcessSubstitution():
                 bits.extend((_Bit("quoted", "/dev/fd/"), _hole(quoted=True)))
             case Arithmetic(expression, _, _):
@@ -278,21 +300,23 @@ def _home_of(name: str, scope: Scope) -> str:
     return "/root" if name == "root" else scope.surroundings.home.rpartition("/")[0] + "/" + name
 
 
-def _add(bits: list[_Bit], argument: Argument, *, splits: bool) -> None:
+def _add(bits: list[_Bit], argument: Argument, *, splits: bool, blanks: re.Pattern[str] = _BLANKS) -> None:
     """Adds a value; where it is not quoted, the shell splits it and takes its patterns as such."""
     match argument:
         case Known(text) if not splits:
             bits.append(_Bit("quoted", text))
         case Known(text):
-            for i, piece in enumerate(_BLANKS.split(text)):
+            for i, piece in enumerate(blanks.split(text)):
                 if i:
                     bits.append(_BORDER)
                 if piece:
                     bits.append(_Bit("bare", piece))
         case Prefix(text, _):
             bits.extend((_Bit("quoted", text), _hole(quoted=not splits)))
+        case Glob(pattern, _) if not splits:
+            bits.append(_Bit("name", pattern))
         case Glob(_, folder):
-            # One of the names that a pattern matched, in a loop.
+            # One of the names that a pattern matched, in a loop; a blank in it would make it several words.
             bits.extend((_Bit("quoted", folder if folder in ("", "/") else f"{folder}/"), _hole(quoted=not splits)))
         case Unknown():
             bits.append(_hole(quoted=not splits))
@@ -300,10 +324,33 @@ def _add(bits: list[_Bit], argument: Argument, *, splits: bool) -> None:
             assert_never(argument)
 
 
+def _add_printed(bits: list[_Bit], text: str, *, splits: bool) -> None:
+    """Adds what a command prints; where it has holes, only what stands before the first of each word is certain."""
+    if outputs.HOLE not in text:
+        _add(bits, Known(text), splits=splits)
+        return
+    for i, piece in enumerate(_BLANKS.split(text) if splits else [text]):
+        if i:
+            bits.append(_BORDER)
+        before, hole, _ = piece.partition(outputs.HOLE)
+        bits.append(_Bit("quoted", before))
+        if hole:
+            bits.append(_hole(quoted=not splits))
+
+
+def _separators(scope: Scope) -> re.Pattern[str] | None:
+    """Where the shell splits words once IFS was set; None if that cannot be known."""
+    given = scope.variables["IFS"]
+    known = given[0] if len(given) == 1 else None
+    return re.compile(f"[{re.escape(known.text)}]+") if isinstance(known, Known) and known.text else None
+
+
 def _parameter(part: Parameter, scope: Scope, bits: list[_Bit], *, splits: bool) -> None:
     split = splits and not part.quoted
     name, operation = part.name, part.operation
-    if name in ("@", "*") and not operation:
+    if operation.startswith("[") and (array := _element(name, operation, scope)) is not None:
+        values: tuple[Argument, ...] | None = array
+    elif name in ("@", "*") and not operation:
         values = scope.positionals
         if values is None or (name == "*" and part.quoted):
             bits.append(_hole(quoted=not split))
@@ -318,13 +365,25 @@ def _parameter(part: Parameter, scope: Scope, bits: list[_Bit], *, splits: bool)
             values = _stand_in(operation)
         elif operation:
             values = _operated(values, operation)
-    if values is None or (split and "IFS" in scope.variables):
+    blanks = _separators(scope) if split and "IFS" in scope.variables else _BLANKS
+    if values is None or blanks is None:
         bits.append(_hole(quoted=not split))
         return
     for i, found in enumerate(values):
         if i:
             bits.append(_BORDER if splits else _hole(quoted=True))
-        _add(bits, found, splits=split)
+        _add(bits, found, splits=split, blanks=blanks)
+
+
+def _element(name: str, operation: str, scope: Scope) -> tuple[Argument, ...] | None:
+    """`${x[@]}` and `${x[0]}` of an array that the line itself made."""
+    items = scope.variables.get(f"{name}[@]")
+    if items is None or not operation.endswith("]"):
+        return None
+    index = operation[1:-1]
+    if index in ("@", "*"):
+        return items
+    return items[int(index) : int(index) + 1] or None if index.isdecimal() else None
 
 
 def _stand_in(operation: str) -> tuple[Argument, ...] | None:

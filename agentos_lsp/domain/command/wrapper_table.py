@@ -144,12 +144,22 @@ PREFIXES = {name: (skipped, spec) for names, skipped, spec in _rows(_TABLE) for 
 SUBCOMMANDS = {tuple(words.split()): (skipped, spec) for words, skipped, spec in _rows(_VERBS)}
 
 
-HEADS = frozenset(words[0] for words in SUBCOMMANDS)
+# The same, by program.
+VERBS_OF = {
+    head: tuple((words, *row) for words, row in SUBCOMMANDS.items() if words[0] == head)
+    for head in {words[0] for words in SUBCOMMANDS}
+}
+HEADS = frozenset(VERBS_OF)
 SHELLS = frozenset("bash sh zsh dash ksh ash mksh rbash posh yash osh brush fish rzsh lksh pdksh ksh93".split())  # noqa: SIM905 - a table reads better
 RUNNERS = frozenset("make gmake npm yarn pnpm bun just task rake".split())  # noqa: SIM905 - a table reads better
+# Programs that may run what is among their words, or a line given as one of them.
+STEERING = frozenset(
+    "gdb lldb watchexec nodemon screen tmux entr reflex air modd onchange chokidar powershell pwsh cmd cmd.exe wsl"  # noqa: SIM905 - a table reads better
+    " powershell.exe".split(),
+)
 # Programs with a reader of their own in `wrappers`.
-SPECIAL = frozenset(
+SPECIAL = STEERING | frozenset(
     "eval source . trap su runuser script watch ssh slogin autossh flock command xargs gxargs parallel find gfind fd fdfind git nix-shell"  # noqa: SIM905 - a table reads better
-    " concurrently hyperfine at batch".split(),
+    " concurrently hyperfine at batch alias".split(),
 )
 NAMES: frozenset[str] = frozenset((*PREFIXES, *HEADS, *SHELLS, *SPECIAL, *RUNNERS))

@@ -5,11 +5,15 @@ The only place that knows which reader takes a wrapper apart.
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
+import re
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import git_inner, inside, prefixes, recipes, repeaters, shells, wrapper_table
+from agentos_lsp.domain.command import git_inner, inside, prefixes, recipes, repeaters, shells, verbs, wrapper_table
 from agentos_lsp.domain.command.families import table
+from agentos_lsp.domain.command.inside import Code, Command
+from agentos_lsp.domain.command.invocation import Glob, Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 # More than anyone follows; the walker notices that it is too many.
 _MOST = 420
+# More programs than this are not tried for one pattern.
+_MOST_MATCHES = 32
 
 
 def unwrap(invocation: Invocation, write: Callable[[Argument], str]) -> tuple[Inner, ...]:
@@ -33,13 +39,27 @@ def unwrap(invocation: Invocation, write: Callable[[Argument], str]) -> tuple[In
     if name in wrapper_table.NAMES:
         return tuple(itertools.islice(_inside(name, invocation, write), _MOST))
     if not name:
-        return tuple(inside.candidates(invocation.arguments))
+        return tuple(_of_unknown(invocation, write))
     if name.isalpha() and name.islower():
         return ()
     row, _ = table.find(name)
     if row is not None and row.name in wrapper_table.NAMES:
         return tuple(itertools.islice(_inside(row.name, invocation, write), _MOST))
     return ()
+
+
+def _of_unknown(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:
+    """What a program whose name cannot be known might start: any word, `-c` as of a shell, what its pattern matches."""
+    arguments = invocation.arguments
+    yield from inside.candidates(arguments)
+    if len(arguments) > 1 and re.fullmatch(r"-[a-z]*c", inside.text_of(arguments[0])):
+        yield Code(write(arguments[1]), certain=False)
+    if isinstance(invocation.program, Glob):
+        pattern = invocation.program.pattern.rpartition("/")[2]
+        literal = any(character.isalpha() for character in re.sub(r"\[[^\]]*\]", "", pattern))
+        likely = sorted(name for name in verbs.NAMES if literal and fnmatch.fnmatchcase(name, pattern))
+        for name in likely[:_MOST_MATCHES]:
+            yield Command((Known(name), *arguments))
 
 
 def _inside(name: str, invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:
@@ -84,4 +104,6 @@ READERS: dict[str, Callable[[Invocation, Callable[[Argument], str]], Iterator[In
     "hyperfine": shells.enable_code,
     "at": shells.enable_code,
     "batch": shells.enable_code,
+    "alias": shells.alias,
+    **dict.fromkeys(wrapper_table.STEERING, shells.embedded),
 }

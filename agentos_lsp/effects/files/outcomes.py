@@ -69,6 +69,14 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A file whose content was known holds something else; `size_bytes` is None if it is gone."""
+
+    path: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
     """A file, a link or a folder is gone; `entries` counts what was removed, `before` is a single file's content."""
 

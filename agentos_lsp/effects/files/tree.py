@@ -187,6 +187,42 @@ class ConfinedTree:
             _replace(folder, parts[-1], after, stat.S_IMODE(seen.st_mode) & 0o777)
         return outcomes.Edited("/".join(parts), expected, before, len(after))
 
+    @_door("replace")
+    def exchange(
+        self, path: str, before: bytes | None, after: bytes | None, *, program: bool | None = None
+    ) -> outcomes.Exchanged:
+        """Replaces a file whose content is known, and nothing else.
+
+        Args:
+            path: The file.
+            before: What it holds; None if its name is free.
+            after: What it shall hold; None to remove it, with the folders that this leaves empty.
+            program: Whether it shall be executable; None to leave that as it is.
+        """
+        parts = self._target(path)
+        with self._parent(parts, path, create=before is None) as folder:
+            there = _present(folder, parts[-1], path)
+            seen = None if there is None else _known(folder, parts[-1], path, before)
+            if (seen is None) != (before is None):
+                _stop("changed", f"{path!r} was {'removed' if seen is None else 'made'} by somebody else meanwhile.")
+            if after is not None:
+                mode = stat.S_IMODE(seen.st_mode) & 0o777 if seen is not None else None
+                _replace(folder, parts[-1], after, _with_program(mode, program=program), free=seen is None)
+            elif seen is not None:
+                os.unlink(parts[-1], dir_fd=folder)
+        if after is None:
+            self._remove_empty(parts[:-1])
+        return outcomes.Exchanged("/".join(parts), None if after is None else len(after))
+
+    def _remove_empty(self, parts: tuple[str, ...]) -> None:
+        while parts:
+            try:
+                with _closing(beneath.folder(self._opener, self._descriptor, parts[:-1], links=False)) as folder:
+                    os.rmdir(parts[-1], dir_fd=folder)
+            except OSError:
+                return
+            parts = parts[:-1]
+
     @_door("delete")
     def delete(self, path: str, *, recursive: bool = False) -> outcomes.Deleted:
         """Deletes a file, a link (never what it points to), an empty folder, or with `recursive` a whole folder."""
@@ -302,8 +338,33 @@ class ConfinedTree:
         return f"{path!r} goes through a link; write the file under its own name."
 
 
-def _replace(folder: int, name: str, data: bytes, mode: int | None) -> None:
-    """Writes beside the file and renames over it, so that readers see the old or the new file and never a part."""
+def _known(folder: int, name: str, path: str, content: bytes | None) -> os.stat_result | None:
+    """Returns the stat of a file that holds `content`; stops if it holds something else."""
+    if content is None:
+        _stop("exists", f"{path!r} exists already, with content of its own.")
+    with _closing(os.open(name, _SAFE_READ | os.O_CLOEXEC, dir_fd=folder)) as descriptor:
+        seen = _regular(descriptor, path)
+        if seen.st_size != len(content) or _first(descriptor, len(content)) != content:
+            _stop("changed", f"{path!r} was changed by somebody else meanwhile; look at it again.")
+    now = _present(folder, name, path)
+    if now is None or _version(now) != _version(seen):
+        _stop("changed", f"{path!r} was changed by somebody else meanwhile; look at it again.")
+    return seen
+
+
+def _with_program(mode: int | None, *, program: bool | None) -> int | None:
+    """Returns permission bits with execution for whoever may read, or without; None for a new file's usual ones."""
+    if program is None or (mode is None and not program):
+        return mode
+    bits = 0o644 if mode is None else mode
+    return bits | (bits & 0o444) >> 2 if program else bits & ~0o111
+
+
+def _replace(folder: int, name: str, data: bytes, mode: int | None, *, free: bool = False) -> None:
+    """Writes beside the file and renames over it, so that readers see the old or the new file and never a part.
+
+    With `free`, a file that has appeared under the name meanwhile is never replaced.
+    """
     while True:
         beside = removal.leftover_name(next(_counter))
         try:
@@ -318,7 +379,10 @@ def _replace(folder: int, name: str, data: bytes, mode: int | None) -> None:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
-        os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if free:
+            removal.rename_to_free_name(folder, beside, folder, name)
+        else:
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside, dir_fd=folder)
@@ -408,6 +472,8 @@ def _refusal(path: str, error: OSError) -> outcomes.Refused | None:
             )
         case errno.ENAMETOOLONG | errno.EILSEQ | errno.EINVAL:
             return outcomes.Refused("name", f"{path!r} is not a name that this file system takes.")
+        case errno.EEXIST:
+            return outcomes.Refused("exists", f"{path!r} was made by somebody else meanwhile.")
         case errno.ENOTEMPTY:
             return outcomes.Refused("changed", f"Somebody writes into {path!r} while it is deleted; try again.")
         case errno.EACCES | errno.EPERM:

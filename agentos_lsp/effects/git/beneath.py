@@ -166,6 +166,21 @@ def remove(root: int, path: bytes) -> None:
         parent = parent.rpartition(b"/")[0]
 
 
+def entries_in(root: int, path: bytes) -> list[tuple[bytes, bool]]:
+    """Lists the names in one folder, with whether each is a folder itself; a link is none.
+
+    Raises:
+        OSError: It is missing, or no folder.
+    """
+    with folder_of(root, path) as (parent, name):
+        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        with os.scandir(descriptor) as rows:
+            return sorted((os.fsencode(row.name), row.is_dir(follow_symlinks=False)) for row in rows)
+    finally:
+        os.close(descriptor)
+
+
 def names_in(root: int, path: bytes) -> list[bytes]:
     """Lists the files, links and others below a folder, as paths; links are not followed."""
     found: list[bytes] = []

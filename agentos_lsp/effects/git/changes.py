@@ -64,7 +64,7 @@ def changes(worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
         repository = opening.repository(worktree.common_dir, worktree.folder)
         sides: list[tuple[str, diff.Side | None, diff.Side | None]] = []
         for found in candidates(worktree, base, limit=LIMIT):
-            old = _side(repository, found.old)
+            old = side(repository, found.old)
             new = None if found.mode is None else diff.Side(found.mode, found.data)
             sides.append((os.fsdecode(found.path), old, new))
         return diff.compare(sides)
@@ -93,7 +93,7 @@ def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iter
     try:
         tree = trees.tree_of(repository, base)
         commit = trees.Lookup(repository, tree)
-        paths = dict.fromkeys(_swept(repository, worktree))
+        paths = dict.fromkeys(swept(repository, worktree))
         began = trees.tree_of(repository, worktree.base)
         paths.update(dict.fromkeys(path for path, _, _ in trees.difference(repository, tree, began)))
         for path in sorted(paths):
@@ -103,14 +103,14 @@ def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iter
                 if old is None or old.mode != trees.SUBMODULE:
                     yield Candidate(bare, old, trees.SUBMODULE, b"", nested=True)
                 continue
-            found = _candidate(repository, root, path, old, limit)
+            found = candidate(repository, root, path, old, limit)
             if found is not None:
                 yield found
     finally:
         os.close(root)
 
 
-def _swept(repository: Repository, worktree: Worktree) -> list[bytes]:
+def swept(repository: Repository, worktree: Worktree) -> list[bytes]:
     """Returns the paths that a stat sweep cannot call unchanged since creation; nested repositories end in a slash.
 
     The sweep is libgit2's, which releases the interpreter lock, knows ignore files, and looks at links as links.
@@ -132,7 +132,7 @@ def _snapshot(repository: Repository, worktree: Worktree) -> pygit2.Index:
     return index
 
 
-def _candidate(
+def candidate(
     repository: Repository, root: int, path: bytes, old: trees.Entry | None, limit: int | None
 ) -> Candidate | None:
     """Reads one path and tells whether it differs from what the commit holds."""
@@ -161,7 +161,7 @@ def _name_of(root: int, path: bytes) -> bytes | None:
     return blobs.name_of(seen.data) if seen is not None and seen.data is not None else None
 
 
-def _side(repository: Repository, entry: trees.Entry | None) -> diff.Side | None:
+def side(repository: Repository, entry: trees.Entry | None) -> diff.Side | None:
     """Returns what git holds as one side of a change."""
     if entry is None:
         return None
@@ -181,7 +181,7 @@ def between(common_dir: str, old: str, new: str) -> tuple[diff.FileChange, ...]:
         repository = opening.repository(common_dir)
         rows = trees.difference(repository, trees.tree_of(repository, old), trees.tree_of(repository, new))
         return diff.compare(
-            [(os.fsdecode(path), _side(repository, was), _side(repository, now)) for path, was, now in rows]
+            [(os.fsdecode(path), side(repository, was), side(repository, now)) for path, was, now in rows]
         )
 
 
@@ -195,6 +195,17 @@ def base_text(common_dir: str, commit: CommitId, path: str) -> bytes | None:
         repository = opening.repository(common_dir)
         entry = trees.Lookup(repository, trees.tree_of(repository, commit)).file(os.fsencode(path))
         return None if entry is None or entry.mode == trees.SUBMODULE else blobs.read(repository, entry.oid)
+
+
+def for_folder(common_dir: str, folder: str, path: str, data: bytes) -> bytes:
+    """Returns what git would write into a folder for what it keeps of a file: line endings, and `$Id$`.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting(f"convert {path} for {folder}"):
+        repository = opening.repository(common_dir, folder)
+        return conversions.to_folder(repository, os.fsencode(path), data, blobs.name_of(data))
 
 
 def selected(found: Iterable[Candidate], paths: Iterable[str] | None) -> list[Candidate]:

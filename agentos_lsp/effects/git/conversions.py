@@ -37,8 +37,8 @@ class Rule:
 
 def rule(repository: Repository, path: bytes) -> Rule:
     """Works out the rule for a path from the attribute files in the repository's working folder and its settings."""
-    automatic = _setting(repository, "core.autocrlf")
-    native_crlf = automatic == "true" or (automatic != "input" and _setting(repository, "core.eol") == "crlf")
+    automatic = setting(repository, "core.autocrlf")
+    native_crlf = automatic == "true" or (automatic != "input" and setting(repository, "core.eol") == "crlf")
     text = repository.get_attr(path, b"text")
     if text is None:
         text = repository.get_attr(path, b"crlf")
@@ -54,8 +54,8 @@ def rule(repository: Repository, path: bytes) -> Rule:
     return Rule(kind, crlf=native_crlf if eol not in {"lf", "crlf"} else eol == "crlf", ident=ident)
 
 
-def _setting(repository: Repository, name: str) -> str:
-    """Reads a setting; git's other words for true and false become those."""
+def setting(repository: Repository, name: str) -> str:
+    """Reads a setting, empty if there is none; git's other words for true become that."""
     try:
         value = (repository.config[name] or "true").lower()
     except KeyError:
@@ -70,7 +70,7 @@ def may_change_checkouts(repository: Repository, attributes: Iterable[bytes]) ->
         repository: Whose settings count.
         attributes: The contents of every attribute file that applies.
     """
-    if _setting(repository, "core.autocrlf") == "true" or _setting(repository, "core.eol") == "crlf":
+    if setting(repository, "core.autocrlf") == "true" or setting(repository, "core.eol") == "crlf":
         return True
     return any(b"eol=crlf" in text or b"ident" in text for text in attributes)
 

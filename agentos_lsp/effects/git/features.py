@@ -17,7 +17,7 @@ from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.effects.git import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agentos_lsp.effects.git.opening import Repository
 
@@ -68,18 +68,55 @@ def refuse_unsupported(repository: Repository, common_dir: str, tree: bytes) -> 
             "The repository is a partial clone, so files may be missing when a session needs them.",
             "Fetch everything (`git fetch --refetch --no-filter`) into a full clone and start the session there.",
         )
-    submodules: list[str] = []
-    for path, entry in trees.walk(repository, tree):
-        if entry.mode == trees.SUBMODULE:
-            submodules.append(os.fsdecode(path))
-        elif path.rpartition(b"/")[2] == b".gitattributes" and entry.mode != trees.LINK:
+    special = special_of(repository, common_dir, tree)
+    submodules = [os.fsdecode(path) for path, entry in special.items() if entry.mode == trees.SUBMODULE]
+    for path, entry in special.items():
+        if entry.mode != trees.SUBMODULE:
             _refuse_attributes(config, repository.read(pygit2.Oid(raw=entry.oid))[1], os.fsdecode(path))
     for where, text in other_attributes(config, common_dir):
         _refuse_attributes(config, text, where)
-    return tuple(submodules)
+    return tuple(sorted(submodules))
+
+
+_KNOWN: dict[str, tuple[bytes, dict[bytes, trees.Entry]]] = {}
+"""The special entries of the tree that was last asked for, by repository: the next is found by the difference."""
+
+
+def special_of(repository: Repository, common_dir: str, tree: bytes) -> dict[bytes, trees.Entry]:
+    """Returns the submodules and attribute files of a tree, by path; reads only what it was not asked before."""
+    old, known = _KNOWN.get(common_dir, (None, {}))
+    found = dict(known)
+    try:
+        for path, _, entry in trees.difference(repository, old, tree):
+            found.pop(path, None)
+            if entry is not None and _is_special(path, entry):
+                found[path] = entry
+    except KeyError:
+        # The tree that was known is gone from the repository.
+        found = {path: entry for path, entry in trees.walk(repository, tree) if _is_special(path, entry)}
+    _KNOWN[common_dir] = (tree, found)
+    return found
+
+
+def _is_special(path: bytes, entry: trees.Entry) -> bool:
+    attributes = path.rpartition(b"/")[2] == b".gitattributes" and entry.mode != trees.LINK
+    return attributes or entry.mode == trees.SUBMODULE
+
+
+def attributes(repository: Repository, common_dir: str, files: Iterable[tuple[bytes, trees.Entry]]) -> list[bytes]:
+    """Returns the contents of every attribute file that applies to files of a tree."""
+    inside = [
+        repository.read(pygit2.Oid(raw=entry.oid))[1]
+        for path, entry in files
+        if _is_special(path, entry) and entry.mode != trees.SUBMODULE
+    ]
+    return inside + [text for _, text in other_attributes(repository.config, common_dir)]
 
 
 def _refuse_split_index(repository: Repository) -> None:
+    # Source: gitformat-index, "Split index": its other part is a file of that name beside it.
+    if not any(Path(repository.path).glob("sharedindex.*")):
+        return
     try:
         repository.index.read()
     except pygit2.GitError as error:

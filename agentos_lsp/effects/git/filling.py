@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentos_lsp.effects.git import beneath, blobs, conversions, indexes, trees
+from agentos_lsp.effects.git import beneath, blobs, conversions, copying, indexes, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from agentos_lsp.effects.git.opening import Repository
 
 STEP = 128
 """After how many files progress is told and a cancellation is noticed."""
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+HELPED_FROM = 1500
+"""From how many files on worker processes copy them: below, starting those takes longer than they save."""
 
-Row = tuple[bytes, trees.Entry, os.stat_result]
+HELPERS = 2
+
+Row = tuple[bytes, trees.Entry, indexes.Stated]
+
+Helpers = Callable[[str, Sequence[bytes], Callable[[int], None], Callable[[], bool]], list[bytes] | None]
+"""Runs a script once for each job: `effects/process/helpers.run`, which the caller brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +52,17 @@ class Source:
         return cls(folder, indexes.read(index), before_ns)
 
 
-@dataclass(slots=True)
-class _Folder:
-    """The folder in which the last file was; kept open because its neighbours come next."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a creation may use: worker processes, how much they yield to others, and a shelf with spares."""
 
-    root: int
-    create: bool
-    path: bytes | None = None
-    descriptor: int | None = None
-    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    helpers: Helpers | None = None
+    nice: int = 0
+    shelf: str | None = None
 
-    def at(self, path: bytes) -> int | None:
-        """Opens the folder of a file, or returns None if it cannot be reached in a source."""
-        wanted = path.rpartition(b"/")[0]
-        if wanted != self.path:
-            self.opened.close()
-            self.path, self.descriptor = wanted, None
-            try:
-                self.descriptor = self.opened.enter_context(beneath.folder_of(self.root, path, create=self.create))[0]
-            except OSError:
-                if self.create:
-                    raise
-        return self.descriptor
+
+ALONE = Means()
+"""This process, and nothing made ahead."""
 
 
 def fill(
@@ -79,6 +74,7 @@ def fill(
     convert: bool,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
+    means: Means = ALONE,
 ) -> list[Row] | None:
     """Writes every file of a tree into a folder.
 
@@ -90,6 +86,7 @@ def fill(
         convert: Whether line endings may differ between git and the folder.
         progress: Told (files written, files in all).
         cancelled: Asked now and then.
+        means: With helpers, they copy what can be copied if that is much.
 
     Returns:
         The rows of an index, or None if cancelled half-way.
@@ -97,21 +94,30 @@ def fill(
     Raises:
         OSError: The disk is full, or something is in the way.
     """
+    copied = _helped(folder, files, source, means, progress, cancelled)
+    if copied is None:
+        return None
     # Attribute files come first, as git has them: what they say counts for the others, and for themselves.
     ordered = sorted(files, key=lambda row: not _is_attributes(row[0])) if convert else files
     rows: list[Row] = []
     attributes: list[tuple[bytes, trees.Entry, bytes]] = []
     with contextlib.ExitStack() as stack:
-        target = _Folder(_opened(stack, folder), create=True)
-        origin = _Folder(_opened(stack, source.folder), create=False)
-        stack.callback(target.opened.close)
-        stack.callback(origin.opened.close)
+        target = copying.Folder(_opened(stack, folder), create=True)
+        origin = copying.Folder(_opened(stack, source.folder), create=False)
+        stack.callback(target.close)
+        stack.callback(origin.close)
         for done, (path, entry) in enumerate(ordered):
+            made = copied.get(path)
+            if made is not None:
+                rows.append((path, entry, made))
+                continue
             if done % STEP == 0:
                 if cancelled():
                     return None
                 progress(done, len(files))
-            data = _copied(origin, source, path, entry)
+            wish = _wish(source, path, entry)
+            there = origin.at(path) if wish is not None else None
+            data = copying.unchanged(there, wish, source.before_ns) if wish is not None and there is not None else None
             if data is None and entry.mode != trees.SUBMODULE:
                 data = blobs.read(repository, entry.oid)
                 if convert and entry.mode != trees.LINK:
@@ -127,12 +133,63 @@ def fill(
     return rows
 
 
+def _wish(source: Source, path: bytes, entry: trees.Entry) -> copying.Wish | None:
+    """Returns what to copy if the source's index says that it has this very file."""
+    known = source.clean.get(path)
+    if known is None or known.entry != entry or entry.mode not in {trees.FILE, trees.PROGRAM}:
+        return None
+    return copying.Wish(path, entry.mode == trees.PROGRAM, known.size, known.mtime_ns, known.ctime_ns, known.inode)
+
+
+def _helped(
+    folder: str,
+    files: Sequence[tuple[bytes, trees.Entry]],
+    source: Source,
+    means: Means,
+    progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> dict[bytes, indexes.Stated] | None:
+    """Has worker processes copy what can be copied; returns the stat of each file they wrote, None if cancelled."""
+    wishes = [wish for path, entry in files if (wish := _wish(source, path, entry)) is not None]
+    if means.helpers is None or len(wishes) < HELPED_FROM:
+        return {}
+    step = -(-len(wishes) // HELPERS)
+    parts = [wishes[at : at + step] for at in range(0, len(wishes), step)]
+    names = (os.fsencode(source.folder), os.fsencode(folder))
+    jobs = [copying.pack(*names, source.before_ns, means.nice, part) for part in parts]
+
+    def heard(count: int) -> None:
+        progress(count // copying.ANSWER_BYTES, len(files))
+
+    answers = means.helpers(str(Path(copying.__file__)), jobs, heard, cancelled)
+    if answers is None:
+        return None
+    found: dict[bytes, indexes.Stated] = {}
+    for part, answer in zip(parts, answers, strict=True):
+        for wish, made in zip(part, copying.unpack(answer), strict=False):
+            if made is not None:
+                found[wish.path] = made
+    if len(found) < len(wishes):
+        _clear_unanswered(folder, [wish.path for wish in wishes if wish.path not in found])
+    return found
+
+
+def _clear_unanswered(folder: str, paths: Sequence[bytes]) -> None:
+    """Removes what a worker wrote without saying so, because it was killed: those files are written anew."""
+    root = beneath.open_folder(folder)
+    try:
+        for path in paths:
+            beneath.remove(root, path)
+    finally:
+        os.close(root)
+
+
 def _is_attributes(path: bytes) -> bool:
     return path.rpartition(b"/")[2] == b".gitattributes"
 
 
 def _converted(
-    repository: Repository, target: _Folder, attributes: list[tuple[bytes, trees.Entry, bytes]]
+    repository: Repository, target: copying.Folder, attributes: list[tuple[bytes, trees.Entry, bytes]]
 ) -> list[Row]:
     """Writes the waiting attribute files again, now that all of them are there to be asked about themselves."""
     texts = [conversions.to_folder(repository, path, data, entry.oid) for path, entry, data in attributes]
@@ -150,33 +207,11 @@ def _opened(stack: contextlib.ExitStack, folder: str) -> int:
     return descriptor
 
 
-def _copied(origin: _Folder, source: Source, path: bytes, entry: trees.Entry) -> bytes | None:
-    """Reads a file from the source if it surely is what git holds, as the folder should have it."""
-    known = source.clean.get(path)
-    if known is None or known.entry != entry or entry.mode not in {trees.FILE, trees.PROGRAM}:
-        return None
-    folder = origin.at(path)
-    if folder is None:
-        return None
-    try:
-        descriptor = os.open(path.rpartition(b"/")[2], _READ, dir_fd=folder)
-    except OSError:
-        return None
-    try:
-        seen = os.fstat(descriptor)
-        if not known.describes(seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= source.before_ns:
-            return None
-        data = os.read(descriptor, seen.st_size + 1)
-        # A person may be saving this very file: what was read counts only if nothing moved meanwhile.
-        whole = len(data) == seen.st_size and known.describes(os.fstat(descriptor))
-        return data if whole else None
-    finally:
-        os.close(descriptor)
-
-
-def _placed(target: _Folder, path: bytes, mode: int, data: bytes) -> os.stat_result:
+def _placed(target: copying.Folder, path: bytes, mode: int, data: bytes) -> os.stat_result:
     """Creates one file, link or submodule folder and returns its stat."""
     folder = target.at(path)
+    if folder is None:
+        raise FileNotFoundError(os.fsdecode(path))
     name = path.rpartition(b"/")[2]
     if mode == trees.LINK:
         os.symlink(data, name, dir_fd=folder)
@@ -184,11 +219,4 @@ def _placed(target: _Folder, path: bytes, mode: int, data: bytes) -> os.stat_res
     if mode == trees.SUBMODULE:
         os.mkdir(name, dir_fd=folder)
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    descriptor = os.open(name, _CREATE, 0o777 if mode == trees.PROGRAM else 0o666, dir_fd=folder)
-    try:
-        written = os.write(descriptor, data)
-        while written < len(data):
-            written += os.write(descriptor, data[written:])
-        return os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
+    return copying.created(folder, name, data, program=mode == trees.PROGRAM)

@@ -10,7 +10,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agentos_lsp.effects.git.trees import Entry
 
@@ -41,6 +41,38 @@ class Indexed:
             and self.ctime_ns == seen.st_ctime_ns
             and self.inode == seen.st_ino & _LOW_32
         )
+
+
+class Stated(Protocol):
+    """What an index keeps of a file's stat; `os.stat_result` is one."""
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """When it was written."""
+
+    @property
+    def st_ctime_ns(self) -> int:
+        """When anything of it changed."""
+
+    @property
+    def st_dev(self) -> int:
+        """The device."""
+
+    @property
+    def st_ino(self) -> int:
+        """The inode."""
+
+    @property
+    def st_uid(self) -> int:
+        """The owner."""
+
+    @property
+    def st_gid(self) -> int:
+        """The group."""
+
+    @property
+    def st_size(self) -> int:
+        """The size in bytes."""
 
 
 def read(path: str) -> dict[bytes, Indexed]:
@@ -90,7 +122,7 @@ def _offset(data: bytes, at: int) -> tuple[int, int]:
     return value, at + 1
 
 
-def write(path: str, rows: Iterable[tuple[bytes, Entry, os.stat_result]]) -> None:
+def write(path: str, rows: Iterable[tuple[bytes, Entry, Stated]]) -> None:
     """Writes a version 2 index file at a path where none is yet, its entries stat-clean.
 
     Args:

@@ -12,17 +12,19 @@ from pygit2.enums import RepositoryState
 
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import commits, opening, trees, updating, worktrees
+from agentos_lsp.effects.git import commits, opening, rebasing, trees, updating, worktrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from agentos_lsp.effects.git.opening import Repository
     from agentos_lsp.effects.git.repository import Checkout, Identity
 
-Strategy = Literal["fast-forward", "merge", "squash"]
+Strategy = Literal["fast-forward", "merge", "squash", "rebase"]
 Kind = Literal["up-to-date", "fast-forward", "merge"]
+
+_UNDER_WAY = "A merge, rebase, cherry-pick or bisect is under way in the checkout; finish or abort it first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,36 @@ class Conflicted:
     paths: tuple[str, ...]
 
 
-def preview(checkout: Checkout, session_branch: str, into: str) -> MergePreview:
+def preview(checkout: Checkout, session_branch: str, into: str, strategy: Strategy = "merge") -> MergePreview:
     """Works out in memory what a merge would do.
 
     Raises:
-        UserError: One of the branches does not exist.
+        UserError: One of the branches does not exist, or the strategy cannot be used.
         EffectError: git failed.
     """
     with opening.attempting(f"preview the merge of {session_branch} into {into}"):
-        repository = opening.repository(checkout.common_dir)
-        return _previewed(repository, _commit(repository, session_branch), _commit(repository, into))
+        repository = opening.repository(checkout.git_dir)
+        sides = _commit(repository, into), _commit(repository, session_branch)
+        who = pygit2.Signature("AgentOS", "agentos@localhost", 0, 0)
+        return _planned(repository, strategy, sides, session_branch, who)[0]
+
+
+def hindrance(checkout: Checkout, found: MergePreview, into: str, protected_paths: frozenset[str]) -> Refused | None:
+    """Tells what would stop a previewed merge now: another worktree, something under way, or files of the person.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting(f"look what stands in the way of a merge into {into}"):
+        busy = _elsewhere(checkout, into)
+        if busy is not None or found.tree is None or worktrees.checked_out(checkout.git_dir) != into:
+            return busy
+        repository = opening.repository(checkout.git_dir)
+        if repository.state() != RepositoryState.NONE:
+            return Refused(_UNDER_WAY)
+        between = (_commit(repository, into).tree_id.raw, bytes.fromhex(found.tree))
+        _, blocked = updating.planned(repository, checkout, *between, protected_paths)
+        return _blocked(blocked, protected_paths)
 
 
 def _commit(repository: Repository, branch: str) -> pygit2.Commit:
@@ -99,7 +121,7 @@ def _paths(repository: Repository, old: pygit2.Oid, new: pygit2.Oid) -> tuple[st
     return tuple(os.fsdecode(path) for path, _, _ in trees.difference(repository, old.raw, new.raw))
 
 
-def merge(
+def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
     checkout: Checkout,
     session_branch: str,
     into: str,
@@ -109,6 +131,7 @@ def merge(
     at: datetime,
     *,
     protected_paths: frozenset[str],
+    watch: updating.Watch = updating.UNWATCHED,
 ) -> Merged | Refused | Conflicted:
     """Merges a session's branch into another, and updates the checkout's files if that branch is checked out there.
 
@@ -118,11 +141,12 @@ def merge(
         checkout: The person's.
         session_branch: What to merge, without `refs/heads/`.
         into: The branch that moves.
-        strategy: Move it along, make a merge commit, or make one ordinary commit.
+        strategy: Move it along, make a merge commit, make one ordinary commit, or make each commit anew on top.
         message: For the commit that `merge` and `squash` make.
         author: Author and committer of that commit.
         at: When, with its time zone.
         protected_paths: Files of the checkout that are open with unsaved changes, relative to its root.
+        watch: Who is told how far it has come, and may cancel it until the branch moves.
 
     Raises:
         UserError: A branch does not exist, or `into` moved while the merge was made.
@@ -131,13 +155,16 @@ def merge(
     with opening.attempting(f"merge {session_branch} into {into}"):
         repository = opening.repository(checkout.git_dir)
         theirs, ours = _commit(repository, session_branch), _commit(repository, into)
-        found = _previewed(repository, theirs, ours)
+        who = commits.signature(author, at)
+        found, tip = _planned(repository, strategy, (ours, theirs), session_branch, who)
         if found.tree is None:
             return Conflicted(found.conflicts)
         if found.kind == "up-to-date":
             return Merged(CommitId(str(ours.id)), ())
         if strategy == "fast-forward" and found.kind != "fast-forward":
-            return Refused(f"{into} has commits that {session_branch} lacks; choose a merge commit or a squash.")
+            return Refused(
+                f"{into} has commits that {session_branch} lacks; choose a merge commit, a rebase or a squash."
+            )
         busy = _elsewhere(checkout, into)
         if busy is not None:
             return busy
@@ -145,33 +172,86 @@ def merge(
         old, tree = CommitId(str(ours.id)), found.tree
 
         def move() -> None:
-            made = _made(repository, strategy, (ours, theirs), tree, message, commits.signature(author, at))
+            made = tip
+            if strategy in {"merge", "squash"}:
+                parents = [ours.id, theirs.id] if strategy == "merge" else [ours.id]
+                text = message.strip() + "\n"
+                made = repository.create_commit(None, who, who, text, pygit2.Oid(hex=tree), parents)
             commits.move_branch(repository, into, old, made, f"merge {session_branch}: {strategy}")
 
-        if not here:
-            move()
-        else:
-            refused = _update(repository, checkout, (ours.tree_id.raw, bytes.fromhex(tree)), protected_paths, move)
-            if refused is not None:
-                return refused
+        try:
+            refused = None
+            watch.look(0, 0)
+            if not here:
+                move()
+            else:
+                between = (ours.tree_id.raw, bytes.fromhex(tree))
+                refused = _update(repository, checkout, between, protected_paths, move, watch)
+        except updating.CancelledError:
+            return Refused("The merge was cancelled; nothing was changed.")
+        if refused is not None:
+            return refused
         return Merged(CommitId(str(_commit(repository, into).id)), found.paths)
 
 
-def _made(
+def _planned(
     repository: Repository,
     strategy: Strategy,
     sides: tuple[pygit2.Commit, pygit2.Commit],
-    tree: str,
-    message: str,
+    session_branch: str,
     who: pygit2.Signature,
-) -> pygit2.Oid:
-    """Returns the commit that the branch moves to, made if need be."""
+) -> tuple[MergePreview, pygit2.Oid]:
+    """Returns what a merge would do, and the commit that the branch would be moved to if none is made for it."""
     ours, theirs = sides
-    if strategy == "fast-forward":
-        return theirs.id
-    parents = [ours.id, theirs.id] if strategy == "merge" else [ours.id]
-    text = message.strip() + "\n"
-    return repository.create_commit(None, who, who, text, pygit2.Oid(hex=tree), parents)
+    found = _previewed(repository, theirs, ours)
+    if strategy != "rebase" or found.kind != "merge":
+        return found, theirs.id
+    session = session_branch.removeprefix(worktrees.PREFIX)
+    replayed = rebasing.replay(repository, theirs, ours, who, {"AgentOS-Session": session})
+    if replayed.conflicts:
+        return MergePreview("merge", replayed.conflicts, (), None), ours.id
+    tree = repository[replayed.tip].peel(pygit2.Tree).id
+    kind: Kind = "up-to-date" if replayed.tip == ours.id else "merge"
+    return MergePreview(kind, (), _paths(repository, ours.tree_id, tree), str(tree)), replayed.tip
+
+
+def undo(checkout: Checkout, into: str, made: CommitId, before: CommitId, protected: frozenset[str]) -> Refused | None:
+    """Moves a branch back to where it was before a merge, with the checkout's files if it is checked out there.
+
+    Args:
+        checkout: The person's.
+        into: The branch that was merged into.
+        made: Where the merge left it; if it is anywhere else, nothing is done.
+        before: Where it was.
+        protected: Files of the checkout that are open with unsaved changes, relative to its root.
+
+    Returns:
+        None if the branch is where it was before, also if it was so already; else why nothing was changed.
+
+    Raises:
+        UserError: The branch does not exist any more, or moved while this was under way.
+        EffectError: Another git command holds the checkout (a retry may help), or git failed; nothing was changed.
+    """
+    with opening.attempting(f"undo the merge into {into}"):
+        repository = opening.repository(checkout.git_dir)
+        now, old = _commit(repository, into), repository[pygit2.Oid(hex=before)].peel(pygit2.Commit)
+        if now.id == old.id:
+            return None
+        if str(now.id) != made:
+            what = "has commits on top of the merge" if repository.descendant_of(now.id, made) else "was moved since"
+            return Refused(f"{into} {what}; revert the merge commit instead (`git revert`).")
+        busy = _elsewhere(checkout, into)
+        if busy is not None:
+            return busy
+
+        def move() -> None:
+            commits.move_branch(repository, into, made, old.id, f"undo the merge of {made[:10]}")
+
+        if worktrees.checked_out(checkout.git_dir) != into:
+            move()
+            return None
+        between = (now.tree_id.raw, old.tree_id.raw)
+        return _update(repository, checkout, between, protected, move, updating.UNWATCHED)
 
 
 def _update(
@@ -180,23 +260,57 @@ def _update(
     between: tuple[bytes, bytes],
     protected: frozenset[str],
     move: Callable[[], None],
+    watch: updating.Watch,
 ) -> Refused | None:
     """Moves the checkout and its branch together, or says why not."""
     if repository.state() != RepositoryState.NONE:
-        return Refused("A merge, rebase, cherry-pick or bisect is under way in the checkout; finish or abort it first.")
+        return Refused(_UNDER_WAY)
     with updating.locked(checkout):
         steps, blocked = updating.planned(repository, checkout, *between, protected)
-        unsaved = tuple(path for path in blocked if path in protected)
-        if unsaved:
-            return Refused("These files have unsaved changes in an editor; save or undo them first.", unsaved)
-        if blocked:
-            return Refused(
-                "These files have changes that are not committed; commit, stash or move them first.", tuple(blocked)
-            )
-        changed = updating.apply(repository, checkout, steps, move)
+        refused = _blocked(blocked, protected)
+        if refused is not None:
+            return refused
+        changed = updating.apply(repository, checkout, steps, move, watch)
     if changed is None:
         return None
     return Refused("This file was changed while the merge was under way; try again.", (os.fsdecode(changed),))
+
+
+def keep_branch(checkout: Checkout, branch: str, commit: CommitId) -> bool:
+    """Gives commits a branch, and tells whether it had to be made.
+
+    Raises:
+        UserError: A branch of that name is somewhere else.
+    """
+    with opening.attempting(f"keep the branch {branch}"):
+        repository = opening.repository(checkout.common_dir)
+        name = f"refs/heads/{branch}"
+        if name not in repository.references:
+            repository.references.create(name, pygit2.Oid(hex=commit))
+            return True
+        if str(_commit(repository, branch).id) != commit:
+            raise UserError(f"There is a branch {branch} already, at another commit.", "Rename it and try again.")
+        return False
+
+
+def drop_branch(checkout: Checkout, branch: str, commit: CommitId) -> None:
+    """Removes a branch that is where it is expected to be."""
+    with opening.attempting(f"remove the branch {branch}"):
+        repository = opening.repository(checkout.common_dir)
+        if str(_commit(repository, branch).id) == commit:
+            repository.references.delete(f"refs/heads/{branch}")
+
+
+def _blocked(paths: Sequence[str], protected: frozenset[str]) -> Refused | None:
+    """Says which files are in the way, and what to do about them."""
+    unsaved = tuple(path for path in paths if path in protected)
+    if unsaved:
+        return Refused("These files have unsaved changes in an editor; save or undo them first.", unsaved)
+    if paths:
+        return Refused(
+            "These files have changes that are not committed; commit, stash or move them first.", tuple(paths)
+        )
+    return None
 
 
 def _elsewhere(checkout: Checkout, into: str) -> Refused | None:

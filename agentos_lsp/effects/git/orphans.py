@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pygit2
 
-from agentos_lsp.domain.errors import EffectError
+from agentos_lsp.domain.errors import EffectError, InternalError
 from agentos_lsp.domain.ids import CommitId, SessionId
 from agentos_lsp.effects.git import changes, opening, trash, worktrees
 
@@ -45,6 +45,8 @@ class Orphan:
     unmerged: Unmerged
     readable: bool = True
     """False if the folder could not be compared: then nobody knows what it holds, and it must be kept."""
+    complete: bool = True
+    """False if the worktree's creation was cut off: there is nothing to go on with."""
 
     @property
     def may_be_removed(self) -> bool:
@@ -97,14 +99,19 @@ def orphans(state_folder: str, checkout: Checkout, live: AbstractSet[SessionId])
     """
     with opening.attempting("look for what sessions left behind"):
         found: dict[SessionId, Orphan] = {}
+        # Worktrees of another state folder may well have live sessions there.
+        elsewhere: set[SessionId] = set()
         for row in worktrees.list_worktrees(checkout):
             session = SessionId(row.worktree.branch.removeprefix(worktrees.PREFIX))
-            if session not in live:
+            if os.path.dirname(row.worktree.folder) != state_folder:  # noqa: PTH120 - a link must not be resolved
+                elsewhere.add(session)
+            elif session not in live:
                 found[session] = _of_worktree(session, row)
         repository = opening.repository(checkout.common_dir)
         for branch in repository.branches.local:
             session = SessionId(branch.removeprefix(worktrees.PREFIX))
-            if branch.startswith(worktrees.PREFIX) and session not in live and session not in found:
+            known = session in live or session in elsewhere or session in found
+            if branch.startswith(worktrees.PREFIX) and not known:
                 head = repository.lookup_reference(f"refs/heads/{branch}").peel(pygit2.Commit).id
                 lost = Unmerged(_commits(repository, head, None), ())
                 found[session] = Orphan(session, None, branch, None, lost)
@@ -116,13 +123,33 @@ def orphans(state_folder: str, checkout: Checkout, live: AbstractSet[SessionId])
         return tuple(found[session] for session in sorted(found))
 
 
+def remove(orphan: Orphan, common_dir: str) -> None:
+    """Removes an orphan that holds nothing of its own.
+
+    Args:
+        orphan: As it was found.
+        common_dir: The git directory of its repository, absolute.
+
+    Raises:
+        EffectError: git or the file system failed.
+    """
+    if not orphan.may_be_removed:
+        raise InternalError(f"Whoever removes {orphan.session} has to see first that nothing is lost.")
+    with opening.attempting(f"remove what {orphan.session} left behind"):
+        if orphan.worktree is not None:
+            worktrees.remove(orphan.worktree, delete_branch=True)
+            trash.empty(str(Path(orphan.worktree.folder).parent))
+        elif orphan.branch is not None:
+            opening.repository(common_dir).lookup_reference(f"refs/heads/{orphan.branch}").delete()
+
+
 def _of_worktree(session: SessionId, row: worktrees.Listed) -> Orphan:
     worktree = row.worktree
     branch = worktree.branch if row.head is not None else None
     folder = worktree.folder if row.exists else None
     if not row.complete:
         # Its creation was cut off, so no agent was ever in it and whatever files it has come from git.
-        return Orphan(session, worktree, branch, folder, Unmerged((), ()))
+        return Orphan(session, worktree, branch, folder, Unmerged((), ()), complete=False)
     try:
         return Orphan(session, worktree, branch, folder, unmerged(worktree, None))
     except EffectError:

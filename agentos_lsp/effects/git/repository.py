@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,21 @@ def identity(checkout: Checkout) -> Identity:
         )
 
 
+def hooks_folder(common_dir: str) -> str:
+    """Returns the folder of the tree where git looks for hooks, relative to its root; empty if it is not in the tree.
+
+    Source: git-config(1), core.hooksPath: a relative path is relative to where hooks run, the root of the worktree.
+
+    Raises:
+        EffectError: The configuration cannot be read.
+    """
+    with opening.attempting("read the git configuration"):
+        given = _setting(opening.repository(common_dir).config, "core.hooksPath") or ""
+    root = posixpath.dirname(common_dir)
+    folder = posixpath.relpath(posixpath.join(root, given), root) if given and not given.startswith("~") else ""
+    return "" if folder in {"", "."} or folder.split("/")[0] in {"..", ".git"} else folder
+
+
 def _setting(config: pygit2.Config, name: str) -> str | None:
     try:
         return config[name]
@@ -156,6 +172,16 @@ def uncommitted(checkout: Checkout) -> tuple[str, ...]:
         unstaged = index.diff_to_workdir(flags, 0, 0)
         found = {delta.new_file.raw_path for diff in (staged, unstaged) for delta in diff.deltas}
         return tuple(sorted(os.fsdecode(path) for path in found))
+
+
+def common_ancestor(checkout: Checkout, one: CommitId, other: CommitId) -> CommitId | None:
+    """Returns the last commit that two have in common, None if there is none."""
+    if one == other:
+        return one
+    with opening.attempting(f"find what {one} and {other} have in common"):
+        repository = opening.repository(checkout.common_dir)
+        found: object = repository.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return CommitId(str(found)) if isinstance(found, pygit2.Oid) else None
 
 
 def resolve(checkout: Checkout, branch: str) -> CommitId | None:

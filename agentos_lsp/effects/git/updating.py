@@ -46,6 +46,31 @@ class Step:
     """Whether the file already is as the new tree has it."""
 
 
+class CancelledError(Exception):
+    """A person wants none of it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who follows long work from this thread: told (files done, files in all), and asked whether to go on."""
+
+    progress: Callable[[int, int], None]
+    cancelled: Callable[[], bool]
+
+    def look(self, done: int, total: int) -> None:
+        """Tells how far the work has come.
+
+        Raises:
+            CancelledError: It is not wanted any more.
+        """
+        if self.cancelled():
+            raise CancelledError
+        self.progress(done, total)
+
+
+UNWATCHED = Watch(lambda _done, _total: None, lambda: False)
+
+
 class InTheWayError(Exception):
     """A file changed between the check and the write; caught here, where everything is put back."""
 
@@ -187,7 +212,11 @@ def _step(
 
 
 def apply(
-    repository: Repository, checkout: Checkout, steps: Sequence[Step], move_branch: Callable[[], None]
+    repository: Repository,
+    checkout: Checkout,
+    steps: Sequence[Step],
+    move_branch: Callable[[], None],
+    watch: Watch = UNWATCHED,
 ) -> bytes | None:
     """Changes files, index and branch in this order; if anything fails on the way, everything is put back.
 
@@ -196,12 +225,14 @@ def apply(
         checkout: Whose files and index change; `locked`.
         steps: From `planned`, with nothing in the way.
         move_branch: Called last; may raise.
+        watch: Who is told of each file, and may cancel until the branch moves.
 
     Returns:
         None, or the path that changed under our hands, after which everything is as it was.
 
     Raises:
         AgentosError: The branch could not be moved.
+        CancelledError: It was cancelled; everything is as it was.
         OSError: A file could not be written.
     """
     root = beneath.open_folder(checkout.root)
@@ -210,9 +241,11 @@ def apply(
             removals = [step for step in steps if step.new is None and not step.done]
             writes = [step for step in steps if step.new is not None and not step.done]
             writes.sort(key=lambda step: not step.path.endswith(b".gitattributes"))
-            for step in [*reversed(removals), *writes]:
+            for number, step in enumerate([*reversed(removals), *writes]):
+                watch.look(number, len(removals) + len(writes))
                 _take(undo, repository, root, step)
             _replace_index(undo, checkout, steps)
+            watch.look(len(removals) + len(writes), len(removals) + len(writes))
             move_branch()
             undo.pop_all()
     except InTheWayError as error:
@@ -236,11 +269,11 @@ def _take(undo: contextlib.ExitStack, repository: Repository, root: int, step: S
         beneath.remove(root, step.path)
         undo.callback(_put_back, repository, root, step, None)
     else:
-        written = _put(repository, root, step.path, step.new)
+        written = put(repository, root, step.path, step.new)
         undo.callback(_put_back, repository, root, step, written)
 
 
-def _put(repository: Repository, root: int, path: bytes, entry: trees.Entry) -> os.stat_result:
+def put(repository: Repository, root: int, path: bytes, entry: trees.Entry) -> os.stat_result:
     """Writes what git holds to a path, as the folder should have it."""
     data = blobs.read(repository, entry.oid)
     if entry.mode != trees.LINK:
@@ -258,7 +291,7 @@ def _put_back(repository: Repository, root: int, step: Step, written: os.stat_re
     if step.old is None:
         beneath.remove(root, step.path)
     else:
-        _put(repository, root, step.path, step.old)
+        put(repository, root, step.path, step.old)
 
 
 def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:

@@ -19,7 +19,18 @@ import pygit2
 
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import conversions, features, filling, indexes, opening, trash, trees
+from agentos_lsp.effects.git import (
+    beneath,
+    conversions,
+    features,
+    filling,
+    indexes,
+    opening,
+    spares,
+    trash,
+    trees,
+    updating,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +46,10 @@ SNAPSHOT = "agentos-index"
 
 BASE = "agentos-base"
 """In the administration folder: the commit that the worktree began from. Written last, so it means "complete"."""
+
+
+FAR = 100
+"""Up to this many files, or a quarter of all, a spare is brought up to a session's commit; beyond, files are copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,7 @@ def create(
     lock_reason: str,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
+    means: filling.Means = filling.ALONE,
 ) -> Worktree | None:
     """Makes a locked worktree with its own branch and index, filled with a commit's files.
 
@@ -88,6 +104,7 @@ def create(
         lock_reason: Shown by `git worktree list`; keeps `git worktree prune` away.
         progress: Told (files written, files in all), from this thread.
         cancelled: Asked now and then, from this thread.
+        means: A spare on its shelf is moved into place; else its helpers copy.
 
     Returns:
         The worktree, or None if it was cancelled.
@@ -101,38 +118,108 @@ def create(
     with opening.attempting(f"create the worktree {folder}"), contextlib.ExitStack() as undo:
         main = opening.repository(checkout.common_dir)
         _refuse_taken(main, worktree)
-        files = list(trees.walk(main, trees.tree_of(main, commit)))
         _make_admin(undo, worktree, lock_reason)
         _make_branch(undo, main, worktree)
-        _make_folder(undo, folder)
-        source = filling.Source.of(checkout.root, f"{checkout.git_dir}/index")
-        rows = filling.fill(
-            opening.repository(checkout.common_dir, folder),
-            folder,
-            files,
-            source,
-            convert=conversions.may_change_checkouts(main, _attributes(main, checkout.common_dir, files)),
-            progress=progress,
-            cancelled=cancelled,
-        )
-        if rows is None:
+        _make_parents(undo, folder)
+        undo.callback(trash.delete, folder)
+        if not _moved_in(checkout, worktree, means) and not _filled(
+            checkout, worktree, means, progress=progress, cancelled=cancelled
+        ):
             return None
         _write(folder, ".git", f"gitdir: {admin_dir}\n")
-        indexes.write(f"{admin_dir}/index", rows)
-        copy_index(worktree, SNAPSHOT)
         _write(admin_dir, BASE, f"{commit}\n")
         undo.pop_all()
     return worktree
 
 
-def _attributes(main: Repository, common_dir: str, files: list[tuple[bytes, trees.Entry]]) -> list[bytes]:
-    """Returns the contents of every attribute file that applies to a tree."""
-    inside = [
-        main.read(pygit2.Oid(raw=entry.oid))[1]
-        for path, entry in files
-        if path.endswith(b".gitattributes") and entry.mode in {trees.FILE, trees.PROGRAM}
-    ]
-    return inside + [text for _, text in features.other_attributes(main.config, common_dir)]
+def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> bool:
+    """Moves a spare into place, if there is one that is near enough to the commit; returns whether it did."""
+    spare = None if means.shelf is None else spares.take(checkout, means.shelf)
+    if spare is None:
+        return False
+    main = opening.repository(checkout.common_dir)
+    try:
+        rows = list(trees.difference(main, trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)))
+        # Attribute files change how others look, and submodules have folders of their own: those are made anew.
+        simple = not any(
+            path.endswith(b".gitattributes") or trees.SUBMODULE in {was.mode if was else 0, now.mode if now else 0}
+            for path, was, now in rows
+        )
+        if not simple or len(rows) > max(FAR, spare.files // 4):
+            return False
+        spare.tree.rename(worktree.folder)
+        _brought_up(opening.repository(checkout.common_dir, worktree.folder), worktree, rows)
+        for source, name in zip(spare.indexes, ("index", SNAPSHOT), strict=True):
+            # The shelf may be on another file system than the repository.
+            shutil.move(source, f"{worktree.admin_dir}/{name}")
+            if rows:
+                _restage(f"{worktree.admin_dir}/{name}", rows)
+    except (OSError, pygit2.GitError, KeyError):
+        trash.delete(worktree.folder)
+        for name in ("index", SNAPSHOT):
+            Path(worktree.admin_dir, name).unlink(missing_ok=True)
+        return False
+    finally:
+        spares.drop(spare.folder)
+    return True
+
+
+_Row = tuple[bytes, "trees.Entry | None", "trees.Entry | None"]
+
+
+def _brought_up(repository: Repository, worktree: Worktree, rows: list[_Row]) -> None:
+    """Writes the difference between the spare's commit and the session's, into files that no agent has touched."""
+    root = beneath.open_folder(worktree.folder)
+    try:
+        for path, _, now in reversed(rows):
+            if now is None:
+                beneath.remove(root, path)
+        for path, _, now in rows:
+            if now is not None:
+                updating.put(repository, root, path, now)
+    finally:
+        os.close(root)
+
+
+def _restage(path: str, rows: list[_Row]) -> None:
+    """Stages the difference; without stat data, so that whoever asks compares those files by content."""
+    index = opening.Index(path)
+    index.read()
+    for name, was, now in rows:
+        if now is not None:
+            index.add(pygit2.IndexEntry(os.fsdecode(name), pygit2.Oid(raw=now.oid), pygit2.enums.FileMode(now.mode)))
+        elif was is not None:
+            index.remove(os.fsdecode(name))
+    index.write()
+
+
+def _filled(
+    checkout: Checkout,
+    worktree: Worktree,
+    means: filling.Means,
+    *,
+    progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> bool:
+    """Makes the folder and fills it: with copies of the checkout's clean files, and from git for the rest."""
+    main = opening.repository(checkout.common_dir)
+    files = list(trees.walk(main, trees.tree_of(main, worktree.base)))
+    Path(worktree.folder).mkdir()
+    rows = filling.fill(
+        opening.repository(checkout.common_dir, worktree.folder),
+        worktree.folder,
+        files,
+        filling.Source.of(checkout.root, f"{checkout.git_dir}/index"),
+        convert=conversions.may_change_checkouts(main, features.attributes(main, checkout.common_dir, files)),
+        progress=progress,
+        cancelled=cancelled,
+        means=means,
+    )
+    if rows is None:
+        return False
+    indexes.write(f"{worktree.admin_dir}/index", rows)
+    copy_index(worktree, SNAPSHOT)
+    return True
 
 
 def _refuse_taken(main: Repository, worktree: Worktree) -> None:
@@ -181,14 +268,12 @@ def _make_branch(undo: contextlib.ExitStack, main: Repository, worktree: Worktre
     undo.callback(_delete_branch, main, worktree.branch)
 
 
-def _make_folder(undo: contextlib.ExitStack, folder: str) -> None:
-    """Makes the folder and its missing parents; the undoing removes the parents only if they are still empty."""
+def _make_parents(undo: contextlib.ExitStack, folder: str) -> None:
+    """Makes the missing parents of a folder; the undoing removes them only if they are still empty."""
     missing = [parent for parent in Path(folder).parents if not parent.is_dir()]
     for parent in reversed(missing):
         undo.callback(_remove_empty, parent)
         parent.mkdir(0o700)
-    undo.callback(trash.delete, folder)
-    Path(folder).mkdir()
 
 
 def _write(folder: str, name: str, text: str) -> None:

@@ -13,6 +13,8 @@ import os
 
 from agentos_lsp.effects.process import trees
 
+_OWN = "agentos-"
+
 
 def make_own() -> tuple[str | None, str | None]:
     """Makes a cgroup for the session below our own and enters it; (None, None) where we may not."""
@@ -27,7 +29,7 @@ def make_own() -> tuple[str | None, str | None]:
     if home is None:
         return None, None
     remove_abandoned(home)
-    groups = f"{home}/agentos-{os.getpid()}"
+    groups = f"{home}/{_OWN}{os.getpid()}"
     try:
         os.mkdir(groups)
         os.mkdir(f"{groups}/keeper")
@@ -44,7 +46,7 @@ def remove_abandoned(home: str) -> None:
     """Removes the cgroups of keepers that were killed before they could."""
     with contextlib.suppress(OSError):
         for name in os.listdir(home):
-            pid = name.removeprefix("agentos-")
+            pid = name.removeprefix(_OWN)
             if pid != name and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
                 remove(f"{home}/{name}")
 
@@ -77,3 +79,14 @@ def members(group: str | None) -> set[int]:
         return {int(line) for line in trees.read(f"{group}/cgroup.procs").split()}
     except (OSError, ValueError):
         return set()
+
+
+def session_group_of(pid: int) -> str | None:
+    """Returns the name of the session's cgroup that a process is in, None if it is in none."""
+    try:
+        lines = trees.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    folders = [folder for line in lines if line.startswith("0::") for folder in line[3:].split("/")]
+    found = [folder for folder in folders if folder.startswith(_OWN) and folder.removeprefix(_OWN).isdigit()]
+    return found[-1] if found else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from agentos_lsp.domain.errors import UserError
+from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.process import link
 from agentos_lsp.effects.process.output import Output
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain.approval import Cleared
     from agentos_lsp.domain.ids import CallId
+    from agentos_lsp.effects.process.sandbox import backends
 
 EndedBy = Literal["itself", "time limit", "stop", "shutdown"]
 
@@ -174,15 +175,23 @@ class Processes:
     a command's first process ends, whatever it left behind is ended too: what is to go on is started by name.
     """
 
-    def __init__(self, mark: str, wrapper: Sequence[str] = (), hold: link.Hold = "groups") -> None:
+    def __init__(
+        self,
+        mark: str,
+        wrapper: Sequence[str] = (),
+        hold: link.Hold = "groups",
+        cage: Callable[[], backends.Cage | None] | None = None,
+    ) -> None:
         """Prepares; nothing is started before the first command or `open`.
 
         Args:
             mark: A random word; names the session in the environment of all that it starts.
             wrapper: What the session's keeper is started by, for a sandbox; see `link.Link.open`.
             hold: How trees are held together; see `link.Link.open`.
+            cage: Works out what confines all that is started, each time that a keeper is; called in a thread.
         """
         self._mark = mark
+        self._cage = cage
         self._hold: link.Hold = hold
         self._wrapper = tuple(wrapper)
         self._link: link.Link | None = None
@@ -351,8 +360,16 @@ class Processes:
                 await self._link.close()
                 self._link = None
             if self._link is None:
-                self._link = await link.Link.open(self._mark, self._wrapper, self._hold)
+                self._link = await link.Link.open(self._mark, self._wrapper, self._hold, await self._worked_out())
             return self._link
+
+    async def _worked_out(self) -> backends.Cage | None:
+        if self._cage is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._cage)
+        except OSError as error:
+            raise EffectError("process", "confine the session's commands", str(error), retry_may_help=False) from error
 
     def _named(self, name: str) -> Running:
         running = self._background.get(name)

@@ -5,39 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain import variables
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_KEPT = frozenset(
-    {
-        "CI",
-        "COLUMNS",
-        "HOME",
-        "LANG",
-        "LANGUAGE",
-        "LINES",
-        "LOGNAME",
-        "NO_COLOR",
-        "PATH",
-        "TZ",
-        "USER",
-        "XDG_CACHE_HOME",
-        "XDG_CONFIG_HOME",
-        "XDG_DATA_DIRS",
-        "XDG_DATA_HOME",
-        # Where tool chains live: without these, builds that work in a terminal do not work here.
-        "CARGO_HOME",
-        "GOMODCACHE",
-        "GOPATH",
-        "GOROOT",
-        "JAVA_HOME",
-        "NVM_DIR",
-        "PYENV_ROOT",
-        "RUSTUP_HOME",
-        "VIRTUAL_ENV",
-    }
-)
-_KEPT_PREFIXES = ("LC_",)
 
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH|COOKIE|(?:^|_)(?:KEY|PAT|PWD)(?:_|$)",
@@ -80,7 +51,11 @@ def scrubbed(
         extra: What the policy grants on top; a secret's name is refused here too.
         shell: What SHELL says.
     """
-    kept = {name: value for name, value in base.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name in variables.KEPT or name.startswith(variables.KEPT_PREFIXES)
+    }
     kept.update(extra or {})
     kept = {name: value for name, value in kept.items() if is_harmless(name) and "\0" not in value}
     kept["PATH"] = _absolute_only(kept.get("PATH", ""))

@@ -1,6 +1,8 @@
 """The keeper: a small resident process, one per session, that starts the session's commands and ends their trees.
 
-It runs on its own, isolated (`python -I -S`), and imports the standard library and its two neighbours only. The server
+It runs on its own, isolated (`python -I -S`), and imports the standard library and its neighbours only. Where commands
+are confined it enters the cage itself, before anything is started, as the first process of a pid namespace: whatever
+it starts is in there with it, and dies with it; see `sandbox`. The server
 asks over a Unix socket: four bytes of length, then JSON; a command's output descriptor travels with its request.
 
 Why a process of its own. It makes itself a *subreaper*: whatever a command leaves behind, also after a double fork,
@@ -39,6 +41,7 @@ import sys
 import time
 
 from agentos_lsp.effects.process import cgroups, trees
+from agentos_lsp.effects.process.sandbox import inside
 
 _SUBREAPER = 36  # Source: Linux include/uapi/linux/prctl.h, PR_SET_CHILD_SUBREAPER.
 _DUMPABLE = 4  # Source: the same, PR_SET_DUMPABLE.
@@ -341,10 +344,29 @@ def has_children() -> bool:
     return True
 
 
+def confine(channel: socket.socket) -> bool:
+    """Confines this process as the server's first message wishes; says why, if it cannot, and is of no use then."""
+    wished = b""
+    while len(wished) < 4 or len(wished) < 4 + int.from_bytes(wished[:4], "big"):
+        piece = channel.recv(65536)
+        if not piece:
+            return False
+        wished += piece
+    try:
+        inside.confine(json.loads(wished[4:]))
+    except OSError as error:
+        data = json.dumps({"id": 0, "why": error.strerror or str(error)}).encode()
+        channel.sendall(len(data).to_bytes(4, "big") + data)
+        return False
+    return True
+
+
 def main() -> None:
     """Keeps one session's commands until the server is gone."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
+    if len(sys.argv) > 4 and not confine(channel):
+        return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, _wake)
     if sys.platform == "linux":

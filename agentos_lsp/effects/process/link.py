@@ -7,6 +7,8 @@ import contextlib
 import errno
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +20,14 @@ from agentos_lsp.domain.errors import EffectError, InternalError, UserError
 from agentos_lsp.effects.process import cgroups, trees
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Mapping, Sequence
+
+    from agentos_lsp.effects.process.sandbox import backends
 
 _ANSWER_S = 10.0
 _LEAVE_S = 5.0
 _LINE_LIMIT_BYTES = 128 * 1024 - 1  # Source: execve(2), MAX_ARG_STRLEN on Linux.
+_CREDENTIALS_BYTES = 64
 _PARENT = str(Path(__file__).resolve().parents[3])
 # The package's folder comes last, so that nothing beside it can stand for a module of the standard library.
 _CODE = f"import sys; sys.path.append({_PARENT!r}); from agentos_lsp.effects.process import keeper; keeper.main()"
@@ -47,8 +51,12 @@ class Exit:
 class Link:
     """One keeper and the socket to it; used from one event loop."""
 
-    def __init__(self, mark: str, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    def __init__(
+        self, mark: str, process: subprocess.Popen[bytes], channel: socket.socket, *, sealed: bool = False
+    ) -> None:
         self._mark = mark
+        self._sealed = sealed
+        self._first: int | None = None
         self._process = process
         self._channel = channel
         self._loop = asyncio.get_running_loop()
@@ -62,7 +70,9 @@ class Link:
         """The keeper is gone: nothing can be asked any more."""
 
     @classmethod
-    async def open(cls, mark: str, wrapper: Sequence[str] = (), hold: Hold = "groups") -> Self:
+    async def open(
+        cls, mark: str, wrapper: Sequence[str] = (), hold: Hold = "groups", cage: backends.Cage | None = None
+    ) -> Self:
         """Starts a keeper and waits until it listens.
 
         Args:
@@ -70,19 +80,25 @@ class Link:
             wrapper: What the keeper itself is started by: a sandbox puts itself here, and holds all that the keeper
                 starts.
             hold: How trees are held together; "groups" falls back to "descent" where cgroups cannot be made.
+            cage: What confines the keeper, and so all that it starts; cgroups cannot be made in there.
 
         Raises:
             UserError: This operating system is not supported.
-            EffectError: The keeper did not start.
+            EffectError: The keeper did not start, or could not be confined: nothing was started then.
         """
         if sys.platform == "win32":
             raise UserError(
                 "Commands are not supported on Windows yet.", "Run agentos-lsp on Linux or macOS, or under WSL."
             )
+        words = [mark, hold] if cage is None else [mark, "descent", "confined"]
+        if cage is not None:
+            wrapper = (*wrapper, *cage.wrapper)
         ours, theirs = socket.socketpair()
+        if sys.platform == "linux":
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             process = subprocess.Popen(  # noqa: ASYNC220  # it returns in about a millisecond; nothing is waited for
-                [*wrapper, sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, str(theirs.fileno()), mark, hold],
+                [*wrapper, sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, str(theirs.fileno()), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -97,11 +113,13 @@ class Link:
         finally:
             theirs.close()
         ours.setblocking(False)
-        link = cls(mark, process, ours)
+        link = cls(mark, process, ours, sealed=cage is not None and cage.sealed)
         ready = link._expect(0)
         link._loop.add_reader(ours, link._readable)
         try:
-            answer = await link._heard(0, ready)
+            if cage is not None:
+                await link._send(cage.wish, [])
+            answer = _confined(await link._heard(0, ready))
         except BaseException:
             await link.close()
             raise
@@ -171,6 +189,10 @@ class Link:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
             survivors = await self._end_without_keeper()
+        if self._first is not None:
+            survivors = 0 if await asyncio.to_thread(_end_cage, self._first) else survivors
+            os.close(self._first)
+            self._first = None
         return survivors
 
     async def _ask(self, request: dict[str, object], descriptors: list[int]) -> dict[str, Any]:
@@ -234,7 +256,11 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            piece = self._channel.recv(65536)
+            if self._sealed and self._first is None:
+                piece, extra, _, _ = self._channel.recvmsg(65536, _CREDENTIALS_BYTES)
+                self._meet(extra)
+            else:
+                piece = self._channel.recv(65536)
         except BlockingIOError:
             return
         except OSError:
@@ -250,6 +276,15 @@ class Link:
             message = json.loads(self._received[4:length])
             self._received = self._received[length:]
             self._hear(message)
+
+    def _meet(self, extra: list[tuple[int, int, bytes]]) -> None:
+        """Takes hold of the cage's first process: the kernel says who sent the first message, in our own numbers."""
+        if sys.platform != "linux":
+            return
+        for level, kind, data in extra:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+                with contextlib.suppress(OSError):
+                    self._first = os.pidfd_open(int.from_bytes(data[:4], sys.byteorder))
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "exit" in message:
@@ -278,8 +313,28 @@ class Link:
         self._exits.clear()
 
     async def _end_without_keeper(self) -> int:
-        """Ends what can be found of the session when its keeper was killed."""
+        """Ends what can be found of the session when its keeper was killed.
+
+        The first process of a pid namespace takes all others with it: it is dead only when they are.
+        """
+        if self._first is not None and await asyncio.to_thread(_end_cage, self._first):
+            return 0
         return await asyncio.to_thread(_sweep, self._group, self._mark)
+
+
+def _confined(answer: dict[str, Any]) -> dict[str, Any]:
+    if "why" in answer:
+        raise EffectError("process", "confine the session's commands", str(answer["why"]), retry_may_help=False)
+    return answer
+
+
+def _end_cage(first: int) -> bool:
+    """Kills the first process of a pid namespace and waits until nothing is left in there."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(first, signal.SIGKILL)
+    ended = select.poll()
+    ended.register(first, select.POLLIN)
+    return bool(ended.poll(trees.END_SECONDS * 1000))
 
 
 def _wake(ready: asyncio.Future[None]) -> None:

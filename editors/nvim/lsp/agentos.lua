@@ -3,7 +3,7 @@
 
 ---What a person may set in `vim.g.agentos`; what is missing has the default shown here.
 ---@class agentos.Options
----@field cmd? string[] How to start the server: `{ "agentos-lsp", "--stdio" }`
+---@field cmd? string[] How to start the server: `{ "agentos-lsp" }`, which connects to the daemon that editors share
 ---@field permissions? ("observe"|"steer"|"approve"|"merge")[] What this editor may do: all four
 ---@field trusted? boolean Whether what the repositories hold may be run; without it the server only lets one observe: true
 ---@field bell? boolean|"select" Say when an approval waits; with "select" ask at once by |vim.ui.select()|: true
@@ -21,7 +21,7 @@ local function has_documents()
   return native ~= nil or #vim.api.nvim_get_autocmds({ event = 'BufReadCmd', pattern = 'agentos://*' }) > 0
 end
 
----Asks for the words that go with an answer, then sends the answer as the server prepared it.
+---Asks for the words that go with an answer, then sends the answer as the server prepared it, to the command that it names.
 ---@param command lsp.Command
 ---@param ctx table
 local function ask_comment(command, ctx)
@@ -29,7 +29,21 @@ local function ask_comment(command, ctx)
   vim.ui.input({ prompt = 'What should the agent know? ' }, function(comment)
     if comment then
       local answer = vim.tbl_extend('force', command.arguments[1], { comment = comment })
-      client:exec_cmd({ title = command.title, command = 'agentos.approval.decide', arguments = { answer } })
+      local name = command.arguments[2] or 'agentos.approval.decide'
+      client:exec_cmd({ title = command.title, command = name, arguments = { answer } })
+    end
+  end)
+end
+
+---Asks why a finding may pass, then waives it as the server prepared it.
+---@param command lsp.Command
+---@param ctx table
+local function ask_reason(command, ctx)
+  local client = assert(vim.lsp.get_client_by_id(ctx.client_id))
+  vim.ui.input({ prompt = 'Why may it pass? ' }, function(reason)
+    if reason and vim.trim(reason) ~= '' then
+      local waiver = vim.tbl_extend('force', command.arguments[1], { reason = reason })
+      client:exec_cmd({ title = command.title, command = 'agentos.finding.waive', arguments = { waiver } })
     end
   end)
 end
@@ -56,7 +70,7 @@ end
 
 ---@type vim.lsp.Config
 return {
-  cmd = options().cmd or { 'agentos-lsp', '--stdio' },
+  cmd = options().cmd or { 'agentos-lsp' },
   root_markers = { '.git' },
   workspace_required = true,
   before_init = function(params)
@@ -70,6 +84,6 @@ return {
       bell = chosen.bell ~= false,
     }
   end,
-  commands = { ['agentos.client.askComment'] = ask_comment },
+  commands = { ['agentos.client.askComment'] = ask_comment, ['agentos.client.askReason'] = ask_reason },
   handlers = { ['window/showMessageRequest'] = ring, ['workspace/executeCommand'] = on_answered },
 }

@@ -35,6 +35,12 @@ vim.api.nvim_create_autocmd('LspProgress', {
   callback = function() vim.cmd.redrawstatus() end,
 })
 
+vim.api.nvim_create_autocmd('DiagnosticChanged', {
+  group = group,
+  desc = 'Shows what waits in a status line that holds agentos.status',
+  callback = function() vim.cmd.redrawstatus() end,
+})
+
 vim.api.nvim_create_user_command('AgentOS', function(arguments) require('agentos.command').run(arguments) end, {
   nargs = '+',
   desc = 'Starts, steers and merges sessions of coding agents',

@@ -120,7 +120,7 @@ def test_lines_get_their_verdicts(line, verdict):
         ("zsh", "ls", "reviewed"),
         ("fish", "ls; and kill 1", "blocked"),
         ("powershell", "Stop-Process -Id 1", "blocked"),
-        ("powershell", "Remove-Item -Recurse C:/x", "reviewed"),
+        ("powershell", "Remove-Item -Recurse C:/x", "blocked"),
         ("zsh", "rm -rf /srv(N)", "blocked"),
     ],
 )

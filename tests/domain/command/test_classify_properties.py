@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
+import sys
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -203,15 +203,53 @@ BIG = {
 }  # fmt: skip
 
 
+# What a machine that judges a large line in 0.05 s does in that time, in calls of functions: a count does not depend on
+# what else the machine does. `tests/bench/bench_classifier.py` measures the time itself.
+MOST_CALLS = 400_000
+
+
 @pytest.mark.parametrize("piece", BIG.values(), ids=BIG.keys())
-def test_the_largest_lines_are_judged_quickly(piece):
-    line = (piece * (1 << 16))[: 1 << 16]
-    best = min(timed(line) for _ in range(3))
-    # The aim is 0.05 s on an idle machine; a test machine is given room, a quadratic reader is not.
-    assert best < 0.4
+def test_the_largest_lines_take_a_bounded_number_of_steps(piece):
+    assert calls((piece * (1 << 16))[: 1 << 16]) < MOST_CALLS
 
 
-def timed(line: str) -> float:
-    start = time.perf_counter()
-    judge(line)
-    return time.perf_counter() - start
+@given(
+    st.lists(PIECES | st.sampled_from([*BIG.values(), *LINES]), min_size=1, max_size=6).map("".join), st.integers(0, 3)
+)
+@settings(max_examples=25, deadline=None)
+def test_no_large_line_takes_more_steps_or_raises(piece, words):
+    line = (piece + " x" * words + "\n" * (words % 2)) * ((1 << 16) // len(piece))
+    assert calls(line[: 1 << 16]) < MOST_CALLS
+
+
+@pytest.mark.parametrize("many", [300, 990, 1100, 2500])
+@pytest.mark.parametrize(
+    ("head", "decoy", "danger"),
+    [
+        ("rm -rf", "a{}", "/etc"), ("rm -rf", "/scratch/one/{}", "/srv/data"), ("rm", "a{}", "-rf /etc"), ("curl", "http://127.0.0.1/{}", "http://example.com/"),
+        ("curl", "http://localhost/{}", "-x example.com:1"), ("curl -o", "localhost:{}", "-o x example.com"), ("git push -f origin", "topic{}", "main"),
+        ("git push origin", "mainline{}", "+main"), ("git push origin", "main:t{}", ":main"), ("find", "a{}", "/etc -delete"), ("shred", "a{}", "/srv/data"),
+        ("mv", "a{}", "/tmp"), ("scp", "a{}", "example.com:x"), ("ping", "127.0.0.{}", "example.com"), ("dd", "if=a{}", "of=/dev/sda"), ("env", "A{}=1", "kill 1"),
+        ("nice rm -rf", "a{}", "/etc"), ("echo x | xargs rm -rf", "a{}", "/etc"),
+    ],
+)  # fmt: skip
+def test_no_number_of_harmless_words_hides_a_dangerous_one(head, decoy, danger, many):
+    decoys = " ".join(decoy.format(i % 250 if "127.0" in decoy else i) for i in range(many))
+    assert judge(f"{head} {decoys} {danger}") is Verdict.BLOCKED
+
+
+def calls(line: str) -> int:
+    """How many functions are called while a line is judged."""
+    count = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        judge(line)
+    finally:
+        sys.setprofile(before)
+    return count

@@ -14,6 +14,10 @@ from agentos_lsp.domain.command.syntax import Script, Simple, Text
 SURROUNDINGS = Surroundings(cwd="/w/tree", worktree="/w/tree", home="/home/dev", scratch=("/scratch/s",))
 
 
+def at_w() -> scope.Scope:
+    return scope.Scope(Surroundings(cwd="/w", worktree="/w", branch="topic"))
+
+
 def shell(**variables: object) -> scope.Scope:
     found = scope.Scope(SURROUNDINGS)
     for name, value in variables.items():
@@ -118,7 +122,8 @@ def resolve(text: str, where: scope.Scope | None = None) -> tuple[object, ...]:
         ("$(echo x > f)", [Unknown("$(echo x > f)", quoted=False)]),
         ("$(cat <<< hi)", [Known("hi")]),
         ("$(echo hi 2>/dev/null)", [Known("hi")]),
-        ("<(ls)", [Prefix("/dev/fd/", quoted=True)]),
+        ("<(ls)", [Known("/dev/fd/<()")]),
+        (">(ls)", [Prefix("/dev/fd/", quoted=True)]),
         ("$1", [Unknown("$1", quoted=False)]),
         ('"$@"', [Unknown('"$@"', quoted=True)]),
     ],
@@ -162,7 +167,7 @@ def test_a_word_becomes_these_arguments(text, expected):
         ('"${p/a/b}"', [Unknown('"${p/a/b}"', quoted=True)]),
         ('"$many"', [Known("a"), Known("b")]),
         ('"x$many"', [Known("xa"), Known("b")]),
-        ('"$name"', [Prefix("src/", quoted=True)]),
+        ('"$name"', [Glob("src/*", "src")]),
         ('"$half/x"', [Prefix("/opt", quoted=True)]),
     ],
 )
@@ -188,8 +193,13 @@ def test_positional_parameters_are_those_of_the_call():
     )  # fmt: skip
 
 
-def test_a_changed_ifs_makes_splitting_uncertain():
-    assert resolve('$x "$x"', shell(IFS=",", x="a,b")) == (Unknown("$x", quoted=False), Known("a,b"))
+def test_a_changed_ifs_says_where_words_are_split():
+    assert resolve('$x "$x"', shell(IFS=",", x="a,b")) == (Known("a"), Known("b"), Known("a,b"))
+
+
+def test_an_unknown_ifs_makes_splitting_uncertain():
+    where = shell(IFS=Unknown("$y", quoted=True), x="a,b")
+    assert resolve('$x "$x"', where) == (Unknown("$x", quoted=False), Known("a,b"))
 
 
 def test_another_shell_may_leave_braces_alone():
@@ -280,21 +290,40 @@ def test_constant_arithmetic_is_computed(expression, expected):
         (["xxd", "-r", "-p"], "72 6d", "rm"),
         (["xxd", "-r", "-p"], "zz", None),
         (["rev"], "mr\n", "rm\n"),
+        (["tr", "a-z", "n-za-m"], "ez\n", "rm\n"),
+        (["tr", "-d", "x"], "rxm", "rm"),
+        (["tr", "-s", "x"], "rxm", None),
+        (["tr", "", "x"], "rm", None),
+        (["dirname", "/etc/x"], None, "/etc\n"),
+        (["dirname", "/"], None, "/\n"),
+        (["basename", "/etc/x/"], None, "x\n"),
+        (["type", "-P", "rm"], None, "rm\n"),
+        (["find", "/etc", "-name", "x"], None, "/etc/${_}\n"),
+        (["find", "-name", "x"], None, "./${_}\n"),
+        (["find", ".", "-printf", "x"], None, None),
+        (["ls", "-d", "/etc", "b"], None, "/etc\nb\n"),
+        (["ls", "-d"], None, None),
+        (["ls", "/etc"], None, None),
+        (["git", "rev-parse", "--show-toplevel"], None, "/w\n"),
+        (["git", "branch", "--show-current"], None, "topic\n"),
+        (["git", "log"], None, None),
         (["date"], None, None),
         ([], None, None),
     ],
 )
 def test_what_a_few_programs_print_is_known(argv, stdin, expected):
-    assert outputs.printed([Known(word) for word in argv], stdin, "/w") == expected
+    assert outputs.printed([Known(word) for word in argv], stdin, at_w()) == expected
 
 
 def test_an_unknown_argument_makes_output_unknown():
-    assert outputs.printed([Known("echo"), Unknown("$x", quoted=True)], None, None) is None
-    assert outputs.printed([Known("pwd")], None, None) is None
+    assert outputs.printed([Known("echo"), Unknown("$x", quoted=True)], None, at_w()) is None
+    moved = at_w()
+    moved.cwds = (None,)
+    assert outputs.printed([Known("pwd")], None, moved) is None
 
 
 def test_printf_does_not_repeat_for_ever():
-    found = outputs.printed([Known("printf"), Known("%s" + "x" * 100), *[Known("y")] * 5000], None, None)
+    found = outputs.printed([Known("printf"), Known("%s" + "x" * 100), *[Known("y")] * 5000], None, at_w())
     assert found is not None
     assert len(found) < 70_000
 

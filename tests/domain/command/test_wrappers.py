@@ -161,7 +161,7 @@ def test_shell_text_is_read(line, expected):
         ("xargs -n 1 -P 4 a b", ["a b", "a b …"]),
         ("xargs -I{} a {} b", ["a … b"]),
         ("xargs -I % a x/% b", ["a … b"]),
-        ("xargs -I% a b", ["a b"]),
+        ("xargs -I% a b", ["a b …", "a b"]),
         ("xargs -i a {}", ["a …"]),
         ("echo 'x y' | xargs a", ["a", "a x y"]),
         ("echo x | xargs -I{} a {}/b", ["a x/b"]),

@@ -243,7 +243,7 @@ def test_large_and_binary_files_are_summarised(place):
     write(folder, "image.png", b"\x89PNG\0\0")
     assert changes.changes(worktree, worktree.base) == (
         diff.FileChange("bigger.txt", "added", None, 0o100644, too_large=True),
-        diff.FileChange("image.png", "added", None, 0o100644, binary=True),
+        diff.FileChange("image.png", "added", None, 0o100644, binary=True, content="4ed147525816e261"),
     )
     write(folder, "big.txt", "y\n" * changes.LIMIT)
     assert changes.changes(worktree, worktree.base)[0] == diff.FileChange(

@@ -75,7 +75,7 @@ def test_both_sides_are_kept_when_the_branch_went_on(place):
     work(place)
     mine = place.commit(**{"src/b.py": "mine\n"})
     assert merge(place) == merges.Refused(
-        "main has commits that agentos/fix-1 lacks; choose a merge commit or a squash."
+        "main has commits that agentos/fix-1 lacks; choose a merge commit, a rebase or a squash."
     )
     assert merges.preview(place.checkout(), "agentos/fix-1", "main").kind == "merge"
     made = merge(place, "merge")
@@ -276,17 +276,34 @@ def test_a_branch_that_moves_at_the_last_moment_puts_everything_back(place, monk
     assert place.git("status", "--porcelain") == " M src/b.py"
 
 
+@pytest.mark.parametrize("after", range(6))
+def test_a_merge_that_is_cancelled_before_the_branch_moves_puts_everything_back(place, after):
+    """After 0 looks nothing is written; after 1 to 4 some files are; the fifth look is the last."""
+    work(place, **{"a.txt": "2\n", "new/file.txt": "new\n", "src/deep/c.py": None})
+    before, looks = everything(place), []
+    watch = updating.Watch(lambda done, total: looks.append((done, total)), lambda: len(looks) >= after)
+    made = merges.merge(
+        place.checkout(), "agentos/fix-1", "main", "merge", "Merge it", WHO, AT, protected_paths=NONE, watch=watch
+    )
+    if after == 5:
+        assert isinstance(made, merges.Merged)
+        assert looks == [(0, 0), (0, 3), (1, 3), (2, 3), (3, 3)]
+    else:
+        assert made == merges.Refused("The merge was cancelled; nothing was changed.")
+        assert everything(place) == before
+
+
 def test_a_file_saved_during_the_merge_is_kept_and_the_rest_put_back(place, monkeypatch):
     work(place, **{"a.txt": "2\n", "src/b.py": "theirs\n", "tool.sh": "theirs\n"})
     before = everything(place)
-    real = updating._put
+    real = updating.put
 
     def saved(repository_, root, path, entry):
         if path == b"a.txt":
             place.write("src/b.py", "saved by the person\n")
         return real(repository_, root, path, entry)
 
-    monkeypatch.setattr(updating, "_put", saved)
+    monkeypatch.setattr(updating, "put", saved)
     assert merge(place) == merges.Refused(
         "This file was changed while the merge was under way; try again.", ("src/b.py",)
     )

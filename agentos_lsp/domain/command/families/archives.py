@@ -98,7 +98,9 @@ def _tar(invocation: Invocation) -> Iterator[Effect]:
         yield from rows.writes(invocation, archives)
         yield from rows.reads(invocation, (*parsed.operands, *parsed.values("--directory")))
         if parsed.has("--remove-files"):
-            yield from (Deletes(rows.target(invocation, operand), recursive=True) for operand in parsed.operands)
+            for operand in parsed.operands:
+                yield Deletes(rows.target(invocation, operand), recursive=True)
+                yield from rows.moves_out(invocation, operand, archives)
 
 
 def _extraction(parsed: options.Parsed, invocation: Invocation) -> Iterator[Effect]:
@@ -165,7 +167,9 @@ def _zip(invocation: Invocation) -> Iterator[Effect]:
     yield from rows.writes(invocation, parsed.operands[:1])
     yield from rows.reads(invocation, parsed.operands[1:])
     if parsed.has("--move"):
-        yield from (Deletes(rows.target(invocation, operand), recursive=True) for operand in parsed.operands[1:])
+        for operand in parsed.operands[1:]:
+            yield Deletes(rows.target(invocation, operand), recursive=True)
+            yield from rows.moves_out(invocation, operand, parsed.operands[:1])
 
 
 def _archive(invocation: Invocation) -> Iterator[Effect]:

@@ -39,7 +39,7 @@ gcc g++ cc c++ clang clang++ cpp ld ld.lld lld gold mold as ar ranlib strip objc
   ocamlopt ocamlfind dune javac
   kotlinc scalac gfortran fpc gnatmake dmd ldc2 swiftc swift-build zig emcc protoc buf flatc thrift bison yacc flex
   lex swig tinygo
-  gdc nasm yasm clang-format clang-tidy cppcheck clangd gofmt goimports golangci-lint staticcheck gopls rustfmt
+  gdc nasm yasm clang-format clang-tidy cppcheck clangd goimports golangci-lint staticcheck gopls rustfmt
   cargo-nextest | * | runs |
 shellcheck shfmt hadolint yamllint actionlint tflint checkov trivy bats shunit2 phpunit phpcs phpstan psalm pest
   rspec rubocop

@@ -5,11 +5,12 @@ Source: dd(1), mkfs(8), wipefs(8), blkdiscard(8), fdisk(8), parted(8), mkswap(8)
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command.effects import Deletes, Escalates, Unrecognised
 from agentos_lsp.domain.command.families import rows
-from agentos_lsp.domain.command.invocation import Known, Prefix
+from agentos_lsp.domain.command.invocation import Known, Prefix, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,23 @@ def _wipe(invocation: Invocation) -> Iterator[Effect]:
         yield Deletes(rows.target(invocation, argument), recursive=True)
 
 
+# Verbs with which volume managers destroy what a name stands for. Source: zpool(8), zfs(8), lvm(8), diskutil(8).
+_DESTROYING = re.compile(
+    r"destroy|labelclear|erase\w*|partitiondisk|zerodisk|randomdisk|secureerase|reformat|delete\w*|luksformat|luksErase|remove",
+    re.IGNORECASE,
+)
+_MANAGERS = frozenset(("zpool", "zfs", "diskutil", "cryptsetup", "dmsetup", "pvremove", "vgremove", "lvremove"))
+
+
+def _manager(invocation: Invocation) -> Iterator[Effect]:
+    """A pool, a volume or a disk is named without a path: where a verb destroys it, it counts as a device."""
+    yield from _wipe(invocation)
+    words = [rows.text_of(argument) for argument in invocation.arguments if not rows.text_of(argument).startswith("-")]
+    destroys = invocation.name.endswith("remove") or any(_DESTROYING.fullmatch(word) for word in words[:2])
+    if destroys and words:
+        yield Deletes(Target(f"/dev/{words[-1]}", "device", under=False, shown=words[-1]), recursive=True)
+
+
 def _mount(invocation: Invocation) -> Iterator[Effect]:
     yield Escalates(invocation.name)
 
@@ -60,4 +78,5 @@ ROWS = {
     **rows.special("dd dcfldd dc3dd ddrescue", _dd),
     **rows.special(_MOUNTS, _mount),
     **rows.special(_WIPERS, _wipe),
+    **rows.special(" ".join(sorted(_MANAGERS)), _manager),
 }

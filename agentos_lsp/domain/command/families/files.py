@@ -93,6 +93,9 @@ def _copy(invocation: Invocation) -> Iterator[Effect]:
     yield from rows.reads(invocation, sources)
     for destination in destinations:
         yield from _into(invocation, sources, destination)
+        if Known("/dev/null") in sources:
+            # What was in the file is gone.
+            yield from rows.delete(invocation, destination, recursive=False)
     yield from rows.doubts(parsed, invocation.name, careful=True)
 
 
@@ -102,6 +105,7 @@ def _move(invocation: Invocation) -> Iterator[Effect]:
     sources, destinations = _split(parsed)
     for source in sources:
         yield from rows.delete(invocation, source, recursive=True)
+        yield from rows.moves_out(invocation, source, destinations)
     for destination in destinations:
         yield from _into(invocation, sources, destination)
     yield from rows.doubts(parsed, invocation.name, careful=True)
@@ -118,7 +122,7 @@ def _link(invocation: Invocation) -> Iterator[Effect]:
         yield from _into(invocation, sources, destination)
     for source in sources:
         where = rows.target(invocation, source)
-        yield Reads(where) if parsed.has("--symbolic") else Writes(where)
+        yield Reads(where, content=False) if parsed.has("--symbolic") else Writes(where)
     yield from rows.doubts(parsed, invocation.name, careful=True)
 
 

@@ -104,7 +104,7 @@ def _read(invocation: Invocation, arguments: tuple[Argument, ...], depth: int) -
     if not inside or parsed.has("-C"):
         elsewhere.append(where)
     changes = any(isinstance(effect, ChangesRepository) for effect in found)
-    yield from (Writes(place) if changes else Reads(place) for place in elsewhere)
+    yield from (Writes(place) if changes else Reads(place, content=False) for place in elsewhere)
 
 
 def _of_call(call: Call) -> Iterator[Effect]:

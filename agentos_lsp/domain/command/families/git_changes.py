@@ -174,12 +174,8 @@ def _clean(_verb: str, arguments: tuple[Argument, ...], invocation: Invocation) 
     if parsed.has("--dry-run") and not parsed.unsure:
         yield ChangesRepository("git clean --dry-run", loses_work=False)
     else:
-        here = rows.target(invocation, Known(".")).place
         for operand in parsed.operands or (Known("."),):
             where = rows.target(invocation, operand)
-            if where.place == "outside" != here:
-                # Outside its repository git refuses.
-                continue
             inside = "worktree" if where.place in ("root", "git") else where.place
             yield Deletes(Target(where.path, inside, under=True, shown=where.shown), recursive=True)
         yield ChangesRepository("git clean", loses_work=True)

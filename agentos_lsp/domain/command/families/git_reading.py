@@ -5,6 +5,7 @@ Source: the manual page of each subcommand, git 2.51; diff-options and rev-list-
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import options
@@ -186,6 +187,8 @@ def _compile(table: str) -> dict[str, str]:
     return {name: spec for names, spec in pairs for name in names.split()}
 
 
+# Keys of configuration in whose values a token may stand.
+_TELLING = re.compile(r"(?i)http|url|credential|remote\..*url|sendemail|.*(?:token|pass|secret|key)")
 _SPECS = _compile(_VERBS_TABLE)
 _LISTINGS = _compile(_LISTING_TABLE)
 VERBS = frozenset(_SPECS)
@@ -209,15 +212,24 @@ def listing(form: str, arguments: tuple[Argument, ...], invocation: Invocation) 
         return None
     if form == "config":
         asked = parsed.has("--get", "--get-all", "--get-regexp", "--list", "--get-color", "--get-colorbool")
-        lists = asked or len(parsed.operands) == 1
+        lists = (asked or len(parsed.operands) == 1) and not _shows_credentials(form, parsed)
     elif form in ("branch", "tag"):
         patterned = parsed.has("--list", "--contains", "--no-contains", "--merged", "--no-merged", "--points-at", "-n")
         lists = not parsed.operands or patterned
+    elif form in ("config/list", "config/get"):
+        lists = not _shows_credentials(form, parsed)
     elif form == "symbolic-ref":
         lists = len(parsed.operands) == 1
     else:
         lists = True
     return (ReadsOnly(), *_rest(form, parsed, invocation, spec)) if lists else None
+
+
+def _shows_credentials(form: str, parsed: options.Parsed) -> bool:
+    """Tells whether configuration is shown in which tokens may stand. Source: git-config(1): http.extraHeader, url."""
+    if form == "config/list" or parsed.has("--list", "--get-regexp", "--regexp", "--all") or not parsed.operands:
+        return True
+    return _TELLING.match(rows.text_of(parsed.operands[0])) is not None
 
 
 def _rest(verb: str, parsed: options.Parsed, invocation: Invocation, spec: str) -> Iterator[Effect]:

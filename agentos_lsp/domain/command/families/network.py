@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import hosts, options
+from agentos_lsp.domain.command import options
 from agentos_lsp.domain.command.effects import (
     Connects,
     Deletes,
-    Escalates,
     Executes,
     Reads,
     ReadsOnly,
     Unrecognised,
     Writes,
 )
-from agentos_lsp.domain.command.families import rows
+from agentos_lsp.domain.command.families import rows, services
 from agentos_lsp.domain.command.invocation import Known, Prefix, Target, Unknown
 
 if TYPE_CHECKING:
@@ -111,8 +110,10 @@ ftp tftp lftp ncftp pftp | first | -46AadefgimnpRtVv -N=r -o=w -P= -q= -r= -s= -
 nc netcat ncat nc.openbsd nc.traditional | first | -46bCDdFhkNnrStUuvZz -c=x -e=x -g= -G= -I= -i= -l! -L= -M= -m= -O=
   -o=w -P= -p= -q= -s= -T= -V= -W= -w= -X= -x=h
   --exec=x --sh-exec=x --lua-exec=x --proxy=h --output=w --listen --ssl --udp --send-only --recv-only
+lwp-request lwp-download lwp-mirror GET HEAD POST | all | -fusSexpPdmU -b= -t= -i= -c= -C= -H= -o=w
+gnutls-cli tlsclient | first | -p= --port= --x509certfile=r --insecure
 ssh-keyscan | all | -46cDHOqTv -f=r -p= -t= -T=
-dig drill kdig delv | all | -46bhimruv -c= -f=r -k=r -p= -q= -t= -x= -y=
+dig drill kdig delv | all | -46bhimruv -c= -f=r -k=r -p= -q=h -t= -x=h -y=
 nslookup host resolvectl getent-hosts dog | all | -aCdilNrsTUvVw -c= -t= -W= -R= -m= -p=
 ping ping6 fping hping3 arping | all | -4456AaBbCDdfhHLnOqrRUvV3 -c= -e= -F= -g= -i= -I= -l= -m= -M= -N= -p= -Q= -s=
   -S= -t= -T= -w= -W= -G= -j=
@@ -126,7 +127,8 @@ nmap masscan zmap nping | all | -AFnOPRrsTv46hV -p= -D= -e= -g= -i= -iL=r -o=w -
 iperf iperf3 | none | -s!  -c=h -p= -t= -u -P= -b= -i= -R -J -f= -n= -1 -D -V
 websocat wscat grpcurl evans vegeta hey ab wrk k6 siege | all | -c= -n= -t= -d= -H= -k -plaintext -s= -m= -C= -T=
   -p=r -proto=r -import-path=r
-mail mailx mutt neomutt swaks sendmail msmtp ssmtp | none | -s= -a=r -A=r -c= -b= -r= -S= -t -v -q= -e -E -i -n -f=
+mail mailx mutt neomutt swaks sendmail msmtp ssmtp | mailed | -s= -a=r -A=r -c=h -b=h -r= -S= -t -v -q= -e -E -i -n -f=
+  --to=h --server=h -to=h
 nbtscan smbclient rpcclient ldapsearch snmpwalk snmpget rdesktop xfreerdp vncviewer | all | -h=h -H=h -U= -P= -N -L=
   -c=x -p= -v= -x -b= -D= -w=
 """
@@ -147,6 +149,9 @@ def _curl(invocation: Invocation) -> Iterator[Effect]:
         yield from _url(invocation, url)
     for value in parsed.values("--connect-to", "--resolve"):
         yield rows.connect(_redirected(value), "curl")
+    if Known("-") in parsed.values("--config") and invocation.stdin is not None:
+        for setting in re.finditer(r"(?m)^\s*-{0,2}(?:url|proxy)\s*[=: ]\s*\"?([^\s\"]+)", invocation.stdin):
+            yield rows.connect(Known(setting[1]), "curl")
     for given in parsed.given:
         text = rows.text_of(given.value)
         if given.name in (
@@ -232,8 +237,15 @@ def _client(role: str, spec: str, name: str) -> rows.Family:
         parsed = options.parse(options.grammar(spec, permutes=role != "first"), invocation.arguments)
         operands = parsed.operands
         if parsed.has("--listen") or (parsed.has("-l") and "nc" in name):
+            yield _listening(parsed, invocation.arguments, name)
             operands = ()
-        named = {"first": operands[:1], "all": operands, "remote": _remote(operands), "none": ()}[role]
+        named = {
+            "first": operands[:1],
+            "all": operands,
+            "remote": services.remote(operands),
+            "mailed": tuple(operand for operand in operands if "@" in rows.text_of(operand)),
+            "none": (),
+        }[role]
         for operand in named:
             yield from _asked(operand, name) if name in _NAMERS else (rows.connect(_without_at(operand), name),)
         for operand in operands if role == "remote" else ():
@@ -259,6 +271,14 @@ def _client(role: str, spec: str, name: str) -> rows.Family:
     return rows.special(name, read)
 
 
+def _listening(parsed: options.Parsed, arguments: tuple[Argument, ...], name: str) -> Effect:
+    """A port opened for whoever comes: with a program behind it, that is a door into this machine."""
+    words = {rows.text_of(argument) for argument in arguments}
+    opens = not words.isdisjoint(("-e", "-c", "--exec", "--sh-exec", "--lua-exec"))
+    opens = opens or parsed.has("-e", "-c", "--exec", "--sh-exec", "--lua-exec")
+    return Connects("whoever connects" if opens else None, loopback=False, direct=True, by=name)
+
+
 def _of_ssh_option(value: Argument | None, name: str) -> Iterator[Effect]:
     """`-o HostName=`, `ProxyJump=` and the words of a `ProxyCommand=` name hosts. Source: ssh_config(5)."""
     key, _, rest = rows.text_of(value).replace("=", " ", 1).strip().partition(" ")
@@ -278,10 +298,6 @@ def _asked(operand: Argument, name: str) -> Iterator[Effect]:
         yield Connects(f"*{domain[1]}", loopback=False, direct=True, by=name)
     else:
         yield rows.connect(_without_at(operand), name)
-
-
-def _remote(operands: tuple[Argument, ...]) -> tuple[Argument, ...]:
-    return tuple(operand for operand in operands if hosts.is_remote(rows.text_of(operand)))
 
 
 def _without_at(operand: Argument) -> Argument:
@@ -325,7 +341,7 @@ _RSYNC = """
 def _rsync(invocation: Invocation) -> Iterator[Effect]:
     """`--delete` in any form deletes below the destination, `--remove-source-files` the sources."""
     parsed = options.parse(options.grammar(_RSYNC), invocation.arguments)
-    remote = _remote(parsed.operands)
+    remote = services.remote(parsed.operands)
     for operand in remote:
         yield rows.connect(operand, "rsync")
     local = tuple(operand for operand in parsed.operands if operand not in remote)
@@ -343,6 +359,7 @@ def _rsync(invocation: Invocation) -> Iterator[Effect]:
             yield from rows.read(invocation, operand)
             if parsed.has("--remove-source-files"):
                 yield Deletes(rows.target(invocation, operand), recursive=True)
+                yield from rows.moves_out(invocation, operand, tuple(goal for goal in destination if goal in local))
     if not parsed.operands or parsed.has("--daemon"):
         yield Connects(None, loopback=False, direct=True, by="rsync")
     yield from rows.of_options(parsed, invocation, "rsync")
@@ -361,22 +378,20 @@ def _socat(invocation: Invocation) -> Iterator[Effect]:
             yield Executes(f"socat {text}", "sh", rest, ("socat runs a command",))
         elif kind in ("OPEN", "FILE", "CREATE", "GOPEN", "PIPE"):
             yield from rows.write(invocation, Known(rest.partition(",")[0]))
-        elif (
-            "LISTEN" in kind
-            or kind
-            in (
-                "STDIO",
-                "-",
-                "STDIN",
-                "STDOUT",
-                "STDERR",
-                "PTY",
-                "FD",
-                "UNIX-CONNECT",
-                "UNIX",
-            )
-            or not isinstance(argument, Known)
-        ):
+        elif "LISTEN" in kind or "RECV" in kind:
+            opens = any(re.match(r"(?i)(?:exec|system|shell):", rows.text_of(word)) for word in invocation.arguments)
+            yield Connects("whoever connects" if opens else None, loopback=False, direct=True, by="socat")
+        elif kind in (
+            "STDIO",
+            "-",
+            "STDIN",
+            "STDOUT",
+            "STDERR",
+            "PTY",
+            "FD",
+            "UNIX-CONNECT",
+            "UNIX",
+        ) or not isinstance(argument, Known):
             yield Connects(None, loopback=False, direct=True, by="socat")
         else:
             yield rows.connect(Known(rest), "socat")
@@ -428,39 +443,6 @@ def _http(invocation: Invocation) -> Iterator[Effect]:
         yield rows.connect(Known(rows.text_of(value).partition(":")[2]), invocation.name)
 
 
-def _database(invocation: Invocation) -> Iterator[Effect]:
-    """Database clients talk to this machine unless a host is named, and run statements and shell escapes."""
-    words = list(invocation.arguments)
-    host: Argument = Known("localhost")
-    for i, word in enumerate(words):
-        text = rows.text_of(word)
-        if (
-            text in ("-h", "--host", "-H", "--hostname", "-S", "-u")
-            and i + 1 < len(words)
-            and (text != "-u" or invocation.name == "redis-cli")
-        ):
-            host = words[i + 1]
-        elif text.startswith(("--host=", "--hostname=")):
-            host = Known(text.partition("=")[2])
-        elif "://" in text or re.search(r"\bhost(?:addr)?=", text):
-            found = re.search(r"\bhost(?:addr)?=(\S*)", text)
-            host = Known(found[1]) if found else word
-        elif re.match(r"-h[^-]", text):
-            host = Known(text[2:])
-    yield rows.connect(host, invocation.name)
-    yield Executes(f"{invocation.name} runs statements")
-
-
-def _powershell(invocation: Invocation) -> Iterator[Effect]:
-    """`Invoke-WebRequest` and kin: any word may be the URL."""
-    urls = tuple(word for word in invocation.arguments if not rows.text_of(word).startswith("-"))
-    yield from rows.direct(urls[:1], invocation.name)
-
-
-def _listens(invocation: Invocation) -> Iterator[Effect]:
-    yield Connects(None, loopback=False, direct=True, by=invocation.name)
-
-
 def _compile() -> rows.Family:
     family: rows.Family = {}
     widened = "\n".join(
@@ -471,26 +453,13 @@ def _compile() -> rows.Family:
     return family
 
 
-def _enters(invocation: Invocation) -> Iterator[Effect]:
-    yield Escalates(invocation.name)
-    yield Connects(None, loopback=False, direct=True, by=invocation.name)
-
-
 ROWS = {
     **_compile(),
     **rows.special("curl curlie", _curl),
     **rows.special("wget wget2", _wget),
     **rows.special("rsync", _rsync),
     **rows.special("socat", _socat),
-    **rows.special("invoke-webrequest invoke-restmethod iwr irm", _powershell),
     **rows.special("openssl", _openssl),
     **rows.special("http https xh xhs", _http),
-    **rows.special(
-        "psql mysql mariadb redis-cli mongosh mongo pg_dump pg_restore mysqldump createdb dropdb mysqladmin", _database
-    ),
-    **rows.special(
-        "tcpdump tshark wireshark ngrok cloudflared localtunnel lt bore frpc chisel tor proxychains torsocks",
-        _listens,
-    ),
-    **rows.special("openvpn wg wg-quick tailscale zerotier-cli sshfs sshuttle", _enters),
+    **services.ROWS,
 }

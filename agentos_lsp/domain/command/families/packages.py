@@ -17,8 +17,8 @@ uv | run build format | runs |
 uv | add remove sync lock pip tool python init publish self cache venv export tree version help auth * | tool |
 uvx | * | tool |
 npm | test t tst run run-script start stop restart rum urn build | runs |
-npm yarn pnpm gem bundle composer | -v -V | safe |
-cargo rustup go poetry | -V | safe |
+npm gem bundle composer | -v -V | safe |
+go poetry | -V | safe |
 npm | exec x init create install i ci add update up outdated view info search publish audit * | tool |
 npx pnpx bunx dlx | * | tool |
 yarn | test run start build lint workspace workspaces format dev | runs |

@@ -20,6 +20,7 @@ from agentos_lsp.domain.command.effects import (
     Connects,
     Deletes,
     Executes,
+    MovesOut,
     Reads,
     ReadsOnly,
     Unrecognised,
@@ -118,13 +119,19 @@ def of_options(parsed: options.Parsed, invocation: Invocation, name: str) -> Ite
 
 
 def of_operands(role: str, parsed: options.Parsed, invocation: Invocation) -> Iterator[Effect]:
-    """The effects of the operands: `read`, `list` (current folder if none), `first+read`, `write`, `copy`, `inert`."""
+    """The effects of the operands, by their role.
+
+    `read`, `look` (their names and sizes only), `list` (the same, the current folder if there is none), `first+read`,
+    `write`, `first+write`, `copy`, `read+write`, `inert`.
+    """
     operands = parsed.operands
     match role:
         case "read":
             yield from reads(invocation, operands)
+        case "look":
+            yield from looks(invocation, operands)
         case "list":
-            yield from reads(invocation, operands or (Known("."),))
+            yield from looks(invocation, operands or (Known("."),))
         case "first+read":
             yield from reads(invocation, operands[1:])
         case "write":
@@ -177,6 +184,12 @@ def reads(invocation: Invocation, arguments: tuple[Argument, ...]) -> Iterator[E
         yield from read(invocation, argument)
 
 
+def looks(invocation: Invocation, arguments: tuple[Argument, ...]) -> Iterator[Effect]:
+    """Operands of which only names, sizes and times are told."""
+    for argument in arguments:
+        yield Reads(target(invocation, argument), content=False)
+
+
 def write(invocation: Invocation, argument: Argument | None) -> Iterator[Effect]:
     """A write, and what it leaves behind that acts later; `-` is standard output."""
     if argument is None or argument == Known("-"):
@@ -197,6 +210,19 @@ def writes(invocation: Invocation, arguments: tuple[Argument, ...]) -> Iterator[
 def delete(invocation: Invocation, argument: Argument, *, recursive: bool) -> Iterator[Effect]:
     """A deletion: of a link itself, unless a slash behind its name asks for what it leads to."""
     yield Deletes(target(invocation, argument, follow=False), recursive)
+
+
+def moves_out(invocation: Invocation, source: Argument, goals: tuple[Argument, ...]) -> Iterator[Effect]:
+    """Moving something of the worktree to the outside; what `find` or `xargs` found begins like a path in it."""
+    where = target(invocation, source, follow=False)
+    inside = where.place in ("worktree", "root", "git")
+    if not inside and isinstance(source, Prefix) and where.place == "unknown":
+        folder = target(invocation, Known(source.text.rpartition("/")[0] or "."))
+        inside = folder.place in ("worktree", "root", "git")
+    for goal in goals if inside else ():
+        there = target(invocation, goal)
+        if there.place in ("outside", "null", "device"):
+            yield MovesOut(where, there)
 
 
 def connect(argument: Argument | None, by: str) -> Connects:

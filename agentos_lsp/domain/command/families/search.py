@@ -124,7 +124,7 @@ def _fd(invocation: Invocation) -> Iterator[Effect]:
     own = next((i for i, word in enumerate(invocation.arguments) if word in runs), len(invocation.arguments))
     parsed = options.parse(options.grammar(_FD), invocation.arguments[:own])
     yield from rows.of_parsed(rows.Row(invocation.name, "safe", "inert", _FD), parsed, invocation)
-    yield from rows.reads(invocation, parsed.operands[1:] or (Known("."),))
+    yield from rows.looks(invocation, parsed.operands[1:] or (Known("."),))
 
 
 def _find(invocation: Invocation) -> Iterator[Effect]:
@@ -133,7 +133,7 @@ def _find(invocation: Invocation) -> Iterator[Effect]:
     places, consumed = _starting_points(arguments)
     starts = places or [Known(".")]
     yield ReadsOnly()
-    yield from rows.reads(invocation, tuple(starts))
+    yield from rows.looks(invocation, tuple(starts))
     if any(options.may_be_option(start) for start in places):
         yield Unrecognised("a starting point of find cannot be known and may be an expression")
     expression = arguments[consumed:]

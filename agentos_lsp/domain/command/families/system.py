@@ -79,5 +79,6 @@ netstat | safe | inert | -abceglnopFsrtuvwWxiMC46 -I= -f= -p=
 vmstat iostat mpstat | safe | inert | -acdDfhHikKmnNpPstwxy -#
 nvidia-smi sensors | safe | inert | -L -q -u -j
 tput | safe | inert | -T=
+gofmt | safe | read | -ldse -r=x -w!w
 """)
-ROWS = {**_compile(), **_SAFE, **rows.special("clear", _clear)}
+ROWS = {**_compile(), **_SAFE, **rows.special("clear hostname", _clear)}

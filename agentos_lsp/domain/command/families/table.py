@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain.command import hosts
 from agentos_lsp.domain.command.effects import Executes, Reads, ReadsOnly, Unrecognised
 from agentos_lsp.domain.command.families import (
     archives,
@@ -64,8 +65,15 @@ _SYSTEM_FOLDERS = (
 )  # fmt: skip
 # Source: curl(1), ENVIRONMENT; wget(1).
 _PROXIES = frozenset(("http_proxy", "https_proxy", "ftp_proxy", "all_proxy"))
+# Programs that load the project's code, or a program that it names, before they tell their version.
+# Source: pytest's conftest files, tox's toxfile, Yarn's yarnPath, pnpm's and Corepack's packageManager, rustup's
+# rust-toolchain.toml with a path, Maven's .mvn/jvm.config, sbt's .jvmopts, bazel's tools/bazel, Node's import-local.
+_EAGER = frozenset(
+    "pytest py.test tox yarn pnpm cargo rustc rustfmt rustdoc clippy-driver mvn mvnw sbt bazel bazelisk jest"  # noqa: SIM905 - a table reads better
+    " webpack gulp grunt lerna nx turbo pants gradlew".split(),
+)
 # More arguments than this are thinned out, to so many of each kind.
-_MANY = 256
+_MANY = 1000
 _OF_A_KIND = 24
 # `python3.12`, `pip3`, `gcc-13`, `clang++-17`, `ruby3.2`.
 _VERSIONED = re.compile(r"(?P<name>[a-z][a-z+_-]*?)-?[0-9][0-9.]*(?:-(?P<tail>config|dbg))?")
@@ -83,7 +91,9 @@ def effects(invocation: Invocation) -> tuple[Effect, ...]:
     if _asks_for_help(invocation):
         found = [ReadsOnly()]
     else:
-        found = list(dict.fromkeys(rows.effects(row, invocation)))
+        found = list(rows.effects(row, invocation))
+        if len(found) > 1:
+            found = list(dict.fromkeys(found))
         if not found:
             found = [Unrecognised(f"what {invocation.name} would do with these arguments is not known")]
     if not sure:
@@ -97,16 +107,31 @@ def effects(invocation: Invocation) -> tuple[Effect, ...]:
 def _thinned(invocation: Invocation) -> tuple[Argument, ...]:
     """Keeps some arguments of every kind of a command line that no person wrote, so that a verdict stays quick.
 
-    A kind is what a block rule could be about: an option, where a path lies, a host, a refspec.
+    A kind is all that a block rule could be about: where a path lies, whether a host is this machine, whether a branch
+    is protected. Options and the words behind them are all kept, so that no word changes its part.
     """
-    protected = invocation.surroundings.protected
+    protected = frozenset(invocation.surroundings.protected)
+    connects = invocation.name in network.ROWS
     kept: list[Argument] = []
     counts: dict[tuple[object, ...], int] = {}
-    for argument in dict.fromkeys(invocation.arguments):
-        text = rows.text_of(argument)[:_MANY]
-        lies = rows.target(invocation, argument).place if len(counts) < _MANY else "unknown"
-        guarded = any(branch in text for branch in protected)
-        kind = (type(argument), lies, text[:1] in "-+:@=", ":" in text, "." in text, guarded)
+    follows = True
+    for argument in invocation.arguments:
+        text = rows.text_of(argument)
+        option = text[:1] == "-"
+        if option or follows:
+            kept.append(argument)
+            follows = option
+            continue
+        _, equals, value = text.partition("=")
+        kind = (
+            type(argument),
+            rows.target(invocation, argument).place,
+            rows.target(invocation, Known(value)).place if equals else "",
+            text[:1] if text[:1] in "+:@%" else "",
+            text.rpartition(":")[2].lstrip("+").removeprefix("refs/heads/") in protected,
+            ":" in text,
+            connects and hosts.is_loopback(hosts.host_of(text) or ""),
+        )
         counts[kind] = counts.get(kind, 0) + 1
         if counts[kind] <= _OF_A_KIND:
             kept.append(argument)
@@ -171,6 +196,7 @@ def _asks_for_help(invocation: Invocation) -> bool:
         case Known(text):
             # What tells of its options may load the project's own plugins first, as pytest does.
             helps = text == "--help" and invocation.name not in build.ROWS
-            return (helps or text == "--version") and invocation.name not in shell.ROWS
+            asks = helps or (text == "--version" and invocation.name not in _EAGER)
+            return asks and invocation.name not in shell.ROWS
         case _:
             return False

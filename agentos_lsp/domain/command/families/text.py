@@ -29,7 +29,7 @@ head | safe | read | -# -c,--bytes= -n,--lines= -q,--quiet,--silent -v,--verbose
 tail | safe | read | -# -c,--bytes= -f,--follow? -F --lines,-n,--lines= --max-unchanged-stats=
   -q,--quiet,--silent --retry
   -s,--sleep-interval= -v,--verbose -z,--zero-terminated -r
-wc | safe | read | -c,--bytes -m,--chars -l,--lines -L,--max-line-length -w,--words --files0-from=r --total= -h
+wc | safe | look | -c,--bytes -m,--chars -l,--lines -L,--max-line-length -w,--words --files0-from=r --total= -h
 uniq | safe | read+write | -c,--count -d,--repeated -D,--all-repeated? -f,--skip-fields= --group? -i,--ignore-case
   -s,--skip-chars= -u,--unique -w,--check-chars= -z,--zero-terminated -#
 sort | safe | read | -b,--ignore-leading-blanks -d,--dictionary-order -f,--ignore-case -g,--general-numeric-sort
@@ -98,12 +98,12 @@ strings | safe | read | -a,--all -d,--data -f,--print-file-name -n,--bytes= -o -
 base64 base32 basenc | safe | read | -d,-D,--decode -i,--ignore-garbage -w,--wrap= --base64 --base64url --base32
   --base32hex --base16
   --base2msbf --base2lsbf --z85 -b,--break= --input=r --output=w
-md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum shasum cksum sum md5 crc32 | safe | read |
+md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum shasum cksum sum md5 crc32 | safe | look |
   -a,--algorithm= -b,--binary -c,--check --tag
   -t,--text -z,--zero --ignore-missing --quiet --status --strict -w,--warn -l,--length= -U,--UNIVERSAL -0,--01 -q -r
   -s --untagged --raw --base64
-stat | safe | read | -L,--dereference -f,--file-system -c,--format= --printf= -t,--terse --cached= -n -q -r -s -x -F
-file | safe | read | -b,--brief -C,--compile!w --checking-printout -e,--exclude= --exclude-quiet= -f,--files-from=r
+stat | safe | look | -L,--dereference -f,--file-system -c,--format= --printf= -t,--terse --cached= -n -q -r -s -x -F
+file | safe | look | -b,--brief -C,--compile!w --checking-printout -e,--exclude= --exclude-quiet= -f,--files-from=r
   -F,--separator=
   -h,--no-dereference -i,--mime --mime-type --mime-encoding --extension -k,--keep-going -l,--list -L,--dereference
   -m,--magic-file=x -N,--no-pad -n,--no-buffer -p,--preserve-date!w -r,--raw -s,--special-files -v,--version
@@ -142,10 +142,10 @@ df | safe | inert | -a,--all -B,--block-size= -h,--human-readable -H,--si -i,--i
   --total -t,--type= -T,--print-type -x,--exclude-type= -v -gm
 basename | safe | inert | -a,--multiple -s,--suffix= -z,--zero
 dirname | safe | inert | -z,--zero
-realpath | safe | read | -e,--canonicalize-existing -m,--canonicalize-missing -L,--logical -P,--physical -q,--quiet
+realpath | safe | look | -e,--canonicalize-existing -m,--canonicalize-missing -L,--logical -P,--physical -q,--quiet
   --relative-to=
   --relative-base= -s,--strip,--no-symlinks -z,--zero -E
-readlink | safe | read | -f,--canonicalize -e,--canonicalize-existing -m,--canonicalize-missing -n,--no-newline
+readlink | safe | look | -f,--canonicalize -e,--canonicalize-existing -m,--canonicalize-missing -n,--no-newline
   -q,--quiet
   -s,--silent -v,--verbose -z,--zero
 which | safe | inert | -a,--all -s --skip-alias --skip-functions --skip-dot --skip-tilde --show-dot --show-tilde

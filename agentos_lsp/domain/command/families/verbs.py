@@ -79,11 +79,7 @@ def _of_verb(name: str, known: Verbs, invocation: Invocation) -> Iterator[Effect
     """The first word that is no option is taken for the verb; an option before it may hide another, so both count."""
     arguments = invocation.arguments
     first = arguments[0] if arguments else Known("")
-    if (
-        len(arguments) == 1
-        and isinstance(first, Known)
-        and first.text in ("--version", *(word for word in ("-v", "-V") if word in known))
-    ):
+    if len(arguments) == 1 and isinstance(first, Known) and first.text in ("-v", "-V") and first.text in known:
         yield ReadsOnly()
         return
     at = next((i for i, word in enumerate(arguments) if not rows.text_of(word).startswith("-")), None)

@@ -22,8 +22,8 @@ function M.get()
   if not client then
     client = M.start()
   end
-  if client and not vim.wait(10000, function() return client.initialized or client:is_stopped() end, 10) then
-    M.say('The server did not answer within 10 s; see :checkhealth agentos.', vim.log.levels.ERROR)
+  if client and not vim.wait(30000, function() return client.initialized or client:is_stopped() end, 10) then
+    M.say('The server did not answer within 30 s; see :checkhealth agentos.', vim.log.levels.ERROR)
     return nil
   end
   return client

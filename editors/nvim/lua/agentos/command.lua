@@ -9,7 +9,7 @@ local subcommands = {}
 
 local OPTIONS = { 'agent', 'model', 'script' }
 local DOCUMENTS = { 'page', 'changes', 'trace', 'overview' }
-local STRATEGIES = { 'fast-forward', 'merge', 'squash' }
+local STRATEGIES = { 'fast-forward', 'merge', 'rebase', 'squash' }
 
 ---@return string[]
 local function names()
@@ -22,6 +22,31 @@ local function current()
   return vim.api.nvim_buf_get_name(0):match('^agentos://([^/]+)/')
 end
 
+---Lets a person pick a session; those that wait come first.
+---@param sessions agentos.Session[]
+---@param act fun(session: string)
+local function pick(sessions, act)
+  if #sessions == 0 then
+    return client.say('There is no session; begin one with :AgentOS start.', vim.log.levels.WARN)
+  end
+  local order = vim.list_slice(sessions)
+  table.sort(order, function(a, b)
+    if (a.waiting > 0) ~= (b.waiting > 0) then
+      return a.waiting > 0
+    end
+    return a.session < b.session
+  end)
+  vim.ui.select(order, {
+    prompt = 'Session',
+    kind = 'agentos_session',
+    format_item = function(session) return ('%s [%s] %s'):format(session.session, session.status, session.task) end,
+  }, function(chosen)
+    if chosen then
+      act(chosen.session)
+    end
+  end)
+end
+
 ---Takes the session off the front of the words: the one named there, else the one shown, else the one that is picked.
 ---@param words string[]
 ---@param act fun(session: string, rest: string[])
@@ -32,18 +57,8 @@ local function with_session(words, act)
     return act(named.session, vim.list_slice(words, 2))
   elseif current() then
     return act(assert(current()), words)
-  elseif #sessions == 0 then
-    return client.say('There is no session; begin one with :AgentOS start.', vim.log.levels.WARN)
   end
-  vim.ui.select(sessions, {
-    prompt = 'Session',
-    kind = 'agentos_session',
-    format_item = function(session) return ('%s [%s] %s'):format(session.session, session.status, session.task) end,
-  }, function(chosen)
-    if chosen then
-      act(chosen.session, words)
-    end
-  end)
+  pick(sessions, function(session) act(session, words) end)
 end
 
 ---@param document string
@@ -81,6 +96,41 @@ subcommands.start = {
       argument.task = task
       argument.workspace = vim.uri_from_fname(vim.fs.root(0, '.git') or vim.fn.getcwd())
       client.execute('agentos.session.start', argument, function(result) open('page', result.session) end)
+    end)
+  end,
+}
+
+subcommands.waiting = {
+  run = function()
+    if client.get() and require('agentos.status').quickfix() == 0 then
+      client.say('Nothing waits for you.')
+    end
+  end,
+}
+
+---What can be done with a session that was picked; each is a subcommand.
+---@type { [1]: string, [2]: string }[]
+local ACTIONS = {
+  { 'Open its page', 'open' },
+  { 'Show its changes', 'changes' },
+  { 'Show its trace', 'trace' },
+  { 'Say something to the agent', 'prompt' },
+  { 'Pause', 'pause' },
+  { 'Resume', 'resume' },
+  { 'Stop', 'stop' },
+  { 'Merge', 'merge' },
+  { 'Discard', 'discard' },
+}
+
+subcommands.pick = {
+  run = function()
+    pick(client.sessions(), function(session)
+      local ask = { prompt = session, kind = 'agentos_action', format_item = function(action) return action[1] end }
+      vim.ui.select(ACTIONS, ask, function(action)
+        if action then
+          subcommands[action[2]].run({ session })
+        end
+      end)
     end)
   end,
 }
@@ -127,6 +177,67 @@ subcommands.pause = on_session('agentos.session.pause')
 subcommands.resume = on_session('agentos.session.resume')
 subcommands.stop = on_session('agentos.session.stop')
 
+---Calls back with the number that was named, else with the one that is picked.
+---@param session string
+---@param words string[]
+---@param act fun(number: integer)
+local function with_checkpoint(session, words, act)
+  if tonumber(words[1]) then
+    return act(assert(tonumber(words[1])))
+  end
+  client.execute('agentos.checkpoint.list', { session = session }, function(result)
+    local rows = { { checkpoint = 0, note = 'the beginning', at = '', occasion = '' }, unpack(result.checkpoints) }
+    vim.ui.select(vim.iter(rows):rev():totable(), {
+      prompt = 'Checkpoint',
+      kind = 'agentos_checkpoint',
+      format_item = function(row) return vim.trim(('%d %s %s %s'):format(row.checkpoint, row.at, row.occasion, row.note)) end,
+    }, function(chosen)
+      if chosen then
+        act(chosen.checkpoint)
+      end
+    end)
+  end)
+end
+
+subcommands.checkpoint = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session, rest)
+      local argument = { session = session, note = table.concat(rest, ' ') }
+      client.execute('agentos.checkpoint.take', argument, function(result)
+        client.say(('%s %d.'):format(result.made and 'Kept as checkpoint' or 'Nothing changed since', result.checkpoint))
+      end)
+    end)
+  end,
+}
+
+subcommands.since = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session, rest)
+      with_checkpoint(session, rest, function(number)
+        local argument = { session = session, older = number, newer = tonumber(rest[2]) }
+        client.execute('agentos.checkpoint.diff', argument)
+      end)
+    end)
+  end,
+}
+
+subcommands.restore = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session, rest)
+      with_checkpoint(session, rest, function(number)
+        client.execute('agentos.checkpoint.restore', { session = session, checkpoint = number }, function(result)
+          local lines = { ('Restored %d files; checkpoint %d brings back what they were.'):format(result.files, result.undo) }
+          vim.list_extend(lines, vim.tbl_map(function(path) return 'left as it is: ' .. path end, result.kept))
+          client.say(table.concat(lines, '\n'))
+        end)
+      end)
+    end)
+  end,
+}
+
 subcommands.merge = {
   complete = function(before)
     return #before == 0 and vim.list_extend(names(), STRATEGIES) or #before == 1 and STRATEGIES or {}
@@ -136,6 +247,46 @@ subcommands.merge = {
       client.execute('agentos.session.merge', { session = session, strategy = rest[1] }, function(result)
         if result.merged then
           client.say(('Merged %d files into %s.'):format(#result.files, result.into))
+          client.look_again()
+        else
+          client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
+        end
+      end)
+    end)
+  end,
+}
+
+subcommands.preview = {
+  complete = subcommands.merge.complete,
+  run = function(words)
+    with_session(words, function(session, rest)
+      local argument = { session = session, strategy = rest[1] }
+      client.execute('agentos.session.previewMerge', argument, function(result)
+        local lines = { ('%s into %s: %d files'):format(result.kind, result.into, #result.files) }
+        local function add(what, paths)
+          vim.list_extend(lines, vim.tbl_map(function(path) return what .. path end, paths))
+        end
+        add('  ', result.files)
+        add('conflict: ', result.conflicts)
+        add('not committed: ', result.uncommitted)
+        add('policy: ', vim.tbl_map(function(finding) return finding.action .. ': ' .. finding.message end, result.findings))
+        if result.hindrance ~= '' then
+          table.insert(lines, result.hindrance)
+        end
+        add('in the way: ', result.inTheWay)
+        client.say(table.concat(lines, '\n'), not result.possible and vim.log.levels.WARN or nil)
+      end)
+    end)
+  end,
+}
+
+subcommands.undo = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session)
+      client.execute('agentos.session.undoMerge', { session = session }, function(result)
+        if result.undone then
+          client.say(('%s is as before the merge; %s holds the work.'):format(result.into, result.branch))
           client.look_again()
         else
           client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)

@@ -9,6 +9,27 @@ local function first_line(command)
   return done and done.code == 0 and vim.split(done.stdout .. done.stderr, '\n')[1] or nil
 end
 
+---Says which daemon this Neovim shares with other editors.
+---@param command string[] How the server is started
+function M.daemon(command)
+  local health = vim.health
+  if vim.list_contains(command, '--stdio') then
+    health.info('No daemon: with --stdio this Neovim has a server of its own, which ends with it.')
+    return
+  end
+  local asked = vim.list_extend(vim.list_slice(command), { 'daemon', 'status' })
+  local started, process = pcall(vim.system, asked, { text = true })
+  local done = started and process:wait(5000) or nil
+  local lines = done and vim.split(vim.trim(done.stdout .. done.stderr), '\n') or {}
+  if done and done.code == 0 then
+    for _, line in ipairs(lines) do
+      (vim.startswith(line, ' ') and health.info or health.ok)(vim.startswith(line, ' ') and vim.trim(line) or 'Daemon: ' .. line)
+    end
+  else
+    health.info(lines[1] and lines[1] ~= '' and lines[1] or 'The daemon cannot be asked; it is started by the first editor.')
+  end
+end
+
 function M.check()
   local health = vim.health
   health.start('agentos')
@@ -32,8 +53,12 @@ function M.check()
   else
     health.error(
       ('"%s" cannot be run'):format(program),
-      { 'Install agentos-lsp so that it is on PATH, or say where it is: vim.g.agentos = { cmd = { "/path/to/agentos-lsp", "--stdio" } }' }
+      { 'Install agentos-lsp so that it is on PATH, or say where it is: vim.g.agentos = { cmd = { "/path/to/agentos-lsp" } }' }
     )
+  end
+
+  if version then
+    M.daemon(config.cmd)
   end
 
   local git = first_line({ 'git', '--version' })

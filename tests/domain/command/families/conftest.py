@@ -18,6 +18,7 @@ from agentos_lsp.domain.command.effects import (
     Deletes,
     Escalates,
     Executes,
+    MovesOut,
     Persists,
     Pushes,
     Reads,
@@ -92,6 +93,8 @@ def phrase(effect: Effect) -> str:
             return f"writes {lies(target)}"
         case Deletes(target, recursive):
             return f"deletes {'the tree ' if recursive else ''}{lies(target)}"
+        case MovesOut(target, goal):
+            return f"moves out {lies(target)} to {lies(goal)}"
         case Pushes(remote, branches, overwrites, _):
             names = "unknown" if branches is None else " ".join(branches)
             return f"{'overwrites' if overwrites else 'pushes'} {names} at {remote}"

@@ -1,5 +1,7 @@
 """Programs that delete, move, copy and mark files, and what they leave behind that acts later."""
 
+# ruff: noqa: E501 - one example per line
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -61,9 +63,11 @@ def test_other_ways_to_delete(check: Callable[[str], None]) -> None:
 def test_what_is_moved_is_gone_from_where_it_was(check: Callable[[str], None]) -> None:
     check("""
         mv a b                       => deletes the tree worktree /code/tree/a & writes worktree /code/tree/b
-        mv a /tmp                    => deletes the tree worktree /code/tree/a & writes outside /tmp
-        mv -t /tmp a b
-            => deletes the tree worktree /code/tree/a & deletes the tree worktree /code/tree/b & writes outside /tmp
+        mv a /tmp
+            => deletes the tree worktree /code/tree/a & moves out worktree /code/tree/a to outside /tmp & writes outside /tmp
+        mv -t /tmp b
+            => deletes the tree worktree /code/tree/b & moves out worktree /code/tree/b to outside /tmp & writes outside /tmp
+        cp /dev/null a => reads null /dev/null & writes worktree /code/tree/a & deletes worktree /code/tree/a
         mv .git x                    => deletes the tree git /code/tree/.git & writes worktree /code/tree/x
         mv ../other .
             => deletes the tree outside /code/other & writes root /code/tree & writes worktree /code/tree/other

@@ -187,7 +187,7 @@ def test_the_rest_of_the_commands_that_change(check: Callable[[str], None]) -> N
         git symbolic-ref HEAD x => changes: git symbolic-ref, losing work
         git config ~~x~~ => persists
         git rebase ~x~ => changes: git rebase & not known
-        git clean -fd ../x => changes: git clean, losing work
+        git clean -fd ../x => deletes the tree outside below /code/x & changes: git clean, losing work
         git clean ~~x~~ => deletes the tree unknown below None & changes: git clean, losing work & not known
         git ~~x~~ => not known & not known
         git => reads only

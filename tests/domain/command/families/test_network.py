@@ -80,7 +80,7 @@ def test_other_clients(check: Callable[[str], None]) -> None:
         psql -h h.com                => connects to h.com & runs
         psql app                     => connects to localhost (loopback) & runs
         nmap 10.0.0.1                => connects to 10.0.0.1
-        mail a@h.com                 => connects to None
+        mail a@h.com                 => connects to h.com
     """)
 
 
@@ -175,7 +175,7 @@ def test_the_rest_of_the_clients(check: Callable[[str], None]) -> None:
         mysql -hh.com => connects to h.com & runs
         iwr http://h.com => connects to h.com
         ngrok http 80 => connects to None
-        sshfs h:/x m => escalates & connects to None
+        sshfs h:/x m => escalates & connects to h
         ss -tln => not known
         start-stop-daemon --stop -x y => signals
         systemctl status x => runs

@@ -96,7 +96,8 @@ def test_builders_and_runners_run_the_project(check: Callable[[str], None]) -> N
         make -C ../x                 => reads outside /code/x & runs
         ./gradlew build              => runs & runs
         tsc --noEmit                 => runs
-        pytest --version             => reads only
+        pytest --version             => runs
+        ruff --version               => reads only
         pytest --help                => runs
         cargo --help                 => reads only
     """)

@@ -1,0 +1,69 @@
+"""The diff of a session as a page: the patch, and which hunk or file stands on which line."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentos_lsp.domain import diff, hunks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lines from `line` on, up to the next section, are about one item."""
+
+    line: int
+    item: hunks.Item
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text, and its sections in the order of their lines; empty if nothing changed."""
+
+    text: str
+    sections: tuple[Section, ...]
+
+    def at(self, first: int, last: int) -> tuple[Section, ...]:
+        """Returns the sections that lines are in, from `first` to `last`, counted from 0."""
+        starts = [section.line for section in self.sections]
+        begin = max(0, bisect_right(starts, first) - 1)
+        return self.sections[begin : bisect_right(starts, last)]
+
+    def find(self, path: str, digest: str) -> Section | None:
+        """Returns where an item stands, None if it is not shown."""
+        return next((one for one in self.sections if (one.item.path, one.item.digest) == (path, digest)), None)
+
+
+REMARKS = {
+    "command": "Written by a command, not by a tool:",
+    "person": "Edited by a person:",
+}
+"""What is said before a file's patch of its last writer; a patch may have any text there."""
+
+
+def page(changes: Sequence[diff.FileChange], writers: Mapping[str, str] | None = None) -> Page:
+    """Shows a change as one patch. A file's header is about the file, each hunk about itself.
+
+    Args:
+        changes: What is shown, in order.
+        writers: Who wrote a file last, by path; see `REMARKS`.
+    """
+    rows: list[str] = []
+    sections: list[Section] = []
+    for change in changes:
+        sections.append(Section(len(rows), hunks.whole(change)))
+        remark = REMARKS.get((writers or {}).get(change.path, ""))
+        if remark is not None:
+            rows.append(f"{remark} {diff.quoted(change.path)}")
+        own = diff.unified([change]).split("\n")[:-1]
+        parts = iter(hunks.items(change))
+        for number, row in enumerate(own):
+            # Lines of content begin with a blank, a sign or a backslash: this is a header.
+            if row.startswith("@@ ") and (item := next(parts, None)) is not None and item.hunk is not None:
+                sections.append(Section(len(rows) + number, item))
+        rows += own
+    return Page("\n".join([*rows, ""]) if rows else "", tuple(sections))

@@ -1,0 +1,36 @@
+"""The environment variables that an editor's commands may inherit: the only list, for the forwarder and for the gate.
+
+It imports nothing, because the forwarder, which each editor starts, has to be there at once.
+"""
+
+KEPT = frozenset(
+    {
+        "CI",
+        "COLUMNS",
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "LINES",
+        "LOGNAME",
+        "NO_COLOR",
+        "PATH",
+        "TZ",
+        "USER",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_DIRS",
+        "XDG_DATA_HOME",
+        # Where tool chains live: without these, builds that work in a terminal do not work here.
+        "CARGO_HOME",
+        "GOMODCACHE",
+        "GOPATH",
+        "GOROOT",
+        "JAVA_HOME",
+        "NVM_DIR",
+        "PYENV_ROOT",
+        "RUSTUP_HOME",
+        "VIRTUAL_ENV",
+    }
+)
+
+KEPT_PREFIXES = ("LC_",)

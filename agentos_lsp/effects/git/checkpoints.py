@@ -1,0 +1,229 @@
+"""The whole worktree kept as a commit under `refs/agentos/`, and brought back: untracked files too, ignored ones not.
+
+Taking reads what differs from the checkpoint before and writes only that; bringing back touches only what differs
+between two checkpoints, through `beneath`, and only files that still are as the newer one has them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pygit2
+
+from agentos_lsp.domain.ids import CommitId
+from agentos_lsp.effects.git import beneath, blobs, changes, commits, conversions, opening, trees, updating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agentos_lsp.effects.git.opening import Repository
+    from agentos_lsp.effects.git.repository import Identity
+    from agentos_lsp.effects.git.worktrees import Worktree
+
+LIMIT = 64 << 20
+"""Files beyond this size, in bytes, are left out of a checkpoint, and named."""
+
+SHOWN = 100
+"""How many left-out paths are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Files kept as a commit: how many differ from the checkpoint before, and which are not in it."""
+
+    commit: CommitId
+    files: int
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Files brought back, and the paths left as they are: changed meanwhile, or something of another kind is there."""
+
+    files: int
+    kept: tuple[str, ...]
+
+
+REMOVED = "refs/agentos/removed/"
+"""Under which name what a discard removes is kept, followed by the session's."""
+
+
+def reference(session: str, number: int) -> str:
+    """Returns the name that keeps a checkpoint."""
+    return f"refs/agentos/{session}/checkpoints/{number}"
+
+
+def take(
+    worktree: Worktree, before: CommitId, name: str, message: str, author: Identity, at: datetime
+) -> Checkpoint | None:
+    """Keeps the worktree's files as they are now.
+
+    Args:
+        worktree: Whose files.
+        before: The last checkpoint, or the commit that the session began from.
+        name: The reference that will keep it.
+        message: Of the commit.
+        author: Its author and committer.
+        at: When, with its time zone.
+
+    Returns:
+        The checkpoint, or None if nothing differs from the one before.
+
+    Raises:
+        EffectError: A file or git failed; no reference was made.
+    """
+    with opening.attempting(f"keep a checkpoint of {worktree.folder}"):
+        repository = opening.repository(worktree.common_dir, worktree.folder)
+        edits: dict[bytes, trees.Entry | None] = {}
+        skipped: list[str] = []
+        for row in changes.candidates(worktree, before, limit=LIMIT):
+            unkept = row.nested or any(trees.is_forbidden(part) for part in row.path.split(b"/"))
+            if unkept or (row.mode is not None and row.data is None):
+                skipped.append(os.fsdecode(row.path))
+            elif row.mode is None or row.data is None:
+                edits[row.path] = None
+            else:
+                edits[row.path] = trees.Entry(row.mode, blobs.write(repository, worktree.common_dir, row.data))
+        began = trees.tree_of(repository, before)
+        tree = trees.edited(repository, began, edits) or trees.empty(repository)
+        if tree == began:
+            return None
+        who = commits.signature(author, at)
+        parent = pygit2.Oid(hex=worktree.base)
+        made = repository.create_commit(None, who, who, message.strip() + "\n", pygit2.Oid(raw=tree), [parent])
+        repository.references.create(name, made, force=True)
+        return Checkpoint(CommitId(str(made)), len(edits), tuple(skipped[:SHOWN]))
+
+
+def keep_removed(worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+    """Keeps all that a session holds, its commits and its files as they are, as one commit on top of its branch.
+
+    Raises:
+        EffectError: A file or git failed; no reference was made.
+    """
+    with opening.attempting(f"keep what {worktree.branch} holds"):
+        repository = opening.repository(worktree.common_dir, worktree.folder)
+        made = None
+        if os.path.isdir(worktree.folder):  # noqa: PTH112 - one stat
+            made = take(worktree, tip, name, "What the session held when it was discarded", author, at)
+        tree = trees.tree_of(repository, tip if made is None else made.commit)
+        who = commits.signature(author, at)
+        text = f"What {worktree.branch} held when it was discarded\n"
+        kept = repository.create_commit(None, who, who, text, pygit2.Oid(raw=tree), [pygit2.Oid(hex=tip)])
+        repository.references.create(name, kept, force=True)
+        return CommitId(str(kept))
+
+
+def removed(common_dir: str) -> dict[str, datetime]:
+    """Returns what discards have kept: each reference, and since when.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting("look for what discards have kept"):
+        repository = opening.repository(common_dir)
+        found: dict[str, datetime] = {}
+        for name in repository.references.iterator():
+            if name.name.startswith(REMOVED):
+                when = name.peel(pygit2.Commit).commit_time
+                found[name.name] = datetime.fromtimestamp(when, UTC)
+        return found
+
+
+def forget(common_dir: str, names: Iterable[str]) -> None:
+    """Lets go of what discards have kept.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting("let go of what discards have kept"):
+        for name in names:
+            with contextlib.suppress(KeyError):
+                opening.repository(common_dir).references.delete(name)
+
+
+def restore(worktree: Worktree, now: CommitId, target: CommitId) -> Restored:
+    """Replaces the files of one checkpoint, which must have been taken just now, by those of another.
+
+    What is not in `now` as it is on the disk stays: nothing is overwritten that could not be brought back.
+
+    Raises:
+        EffectError: git failed, or the worktree is gone.
+    """
+    with opening.attempting(f"restore {target} in {worktree.folder}"):
+        repository = opening.repository(worktree.common_dir, worktree.folder)
+        rows = list(trees.difference(repository, trees.tree_of(repository, now), trees.tree_of(repository, target)))
+        removals = [row for row in reversed(rows) if row[2] is None]
+        writes = [row for row in rows if row[2] is not None]
+        # What attribute files say counts for the line endings of the others.
+        writes.sort(key=lambda row: not row[0].endswith(b".gitattributes"))
+        files, kept = 0, []
+        root = beneath.open_folder(worktree.folder)
+        try:
+            for path, was, wanted in [*removals, *writes]:
+                if _replaced(repository, root, path, was, wanted):
+                    files += 1
+                else:
+                    kept.append(os.fsdecode(path))
+        finally:
+            os.close(root)
+        return Restored(files, tuple(sorted(kept)))
+
+
+def _replaced(
+    repository: Repository, root: int, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None
+) -> bool:
+    """Replaces one file if it is what it was; returns whether it is as wanted now."""
+    if trees.SUBMODULE in {was.mode if was else 0, wanted.mode if wanted else 0}:
+        return False
+    try:
+        there = _entry(repository, root, path, was)
+        if there == wanted:
+            return True
+        if there != was:
+            return False
+        if wanted is None:
+            beneath.remove(root, path)
+        else:
+            updating.put(repository, root, path, wanted)
+    except OSError:
+        return False
+    return True
+
+
+def _entry(repository: Repository, root: int, path: bytes, was: trees.Entry | None) -> trees.Entry | None:
+    """Returns a file as git would keep it, None if there is none, or only an empty folder.
+
+    Raises:
+        OSError: Something is there that git would not keep.
+    """
+    seen = beneath.read(root, path)
+    if seen is None or seen.data is None:
+        if seen is not None and seen.mode == trees.FOLDER:
+            # Files in it were to go and have gone; one with anything left in it stays and is an error.
+            with beneath.folder_of(root, path) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
+        elif beneath.look(root, path) is not None:
+            raise OSError(os.fsdecode(path))
+        return None
+    data = seen.data
+    if seen.mode != trees.LINK:
+        data = conversions.to_git(repository, path, data, was.oid if was is not None else None)
+    return trees.Entry(seen.mode, blobs.name_of(data))
+
+
+def prune(common_dir: str, session: str, numbers: Iterable[int]) -> None:
+    """Lets go of checkpoints; git's own housekeeping frees their objects when nothing else holds them.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting(f"let go of checkpoints of {session}"):
+        repository = opening.repository(common_dir)
+        for number in numbers:
+            with contextlib.suppress(KeyError):
+                repository.references.delete(reference(session, number))

@@ -1,0 +1,1 @@
+"""Confines all that a session starts: what may be seen and written, worked out once and held by the kernel."""

@@ -1,0 +1,55 @@
+"""Documents as read-only files in the state folder, for editors that show nothing but files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class Mirrors:
+    """The folder of mirrored documents; a name is a path of plain steps below it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def uri(self) -> str:
+        """The address of the folder, with a slash at its end."""
+        return f"file://{quote(os.fsencode(self.folder))}/"
+
+    def has(self, name: str) -> bool:
+        """Whether a document was written before."""
+        return _is_plain(name.split("/")) and (self.folder / name).is_file()
+
+    def write(self, name: str, text: str) -> bool:
+        """Replaces a file by what a document says now, if it says something else.
+
+        Returns:
+            Whether the name can be a file here at all.
+        """
+        steps = name.split("/")
+        if not _is_plain(steps):
+            return False
+        file = self.folder.joinpath(*steps)
+        content = text.encode("utf-8", "replace")
+        with contextlib.suppress(OSError):
+            if file.read_bytes() == content:
+                return True
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        fresh.replace(file)
+        return True
+
+
+def _is_plain(steps: Iterable[str]) -> bool:
+    return all(step not in {"", ".", ".."} and "\0" not in step for step in steps)

@@ -1,0 +1,133 @@
+"""Commits past the tool: what an agent's own git put on its branch is found, inspected, and kept or set aside.
+
+Looked for when a command ends, before a commit of the gate, and when a turn begins. What the policy would refuse or
+ask about is not lost: it is kept under `refs/agentos/…`, the branch goes back to where the gate left it, and no file of
+the worktree is touched; the agent is told to commit with its tool, by which a person can be asked and checks can run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from agentos_lsp.domain import policy, policy_events
+from agentos_lsp.domain.inspection import inspect
+from agentos_lsp.runtime import checks, commit_call, uncut
+
+if TYPE_CHECKING:
+    from agentos_lsp.domain.ids import CallId, CommitId
+    from agentos_lsp.effects.git.past import Made
+    from agentos_lsp.runtime.journal import Journal
+    from agentos_lsp.runtime.workspace import Workspace
+
+TRIES = 5
+"""How often a branch that moves while it is looked at is looked at again."""
+
+
+async def settle(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:
+    """Deals with what is on the session's branch and did not come from the gate.
+
+    Args:
+        journal: The session.
+        workspace: Its doors.
+        rules: The policy in force.
+        call: The call after which it was found, None for none.
+
+    Returns:
+        What the agent should know, in words; empty if there was nothing.
+    """
+    async with workspace.branch.lock:
+        return await uncut.finish(_settle(journal, workspace, rules, call))
+
+
+async def _settle(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:
+    told: list[str] = []
+    for _ in range(TRIES):
+        tip, head = await workspace.branch.tip(), journal.state.head
+        if tip is None or tip == head:
+            break
+        made = await workspace.branch.since(journal.state.base_commit, tip)
+        findings, files = await _inspected(journal, workspace, rules, made)
+        if made is not None and not policy.is_refused(findings) and not policy.needs_review(findings):
+            told.append(await _accept(journal, workspace, call, tip, made, findings, files))
+        else:
+            told.append(await _set_aside(journal, workspace, call, tip, findings))
+    return " ".join(told)
+
+
+async def _inspected(
+    journal: Journal, workspace: Workspace, rules: policy.Policy, made: tuple[Made, ...] | None
+) -> tuple[tuple[policy.Finding, ...], tuple[str, ...]]:
+    """Inspects every commit that is not known; returns what was found, and the paths of all."""
+    if made is None:
+        message = "The session's branch no longer leads from where the session began, or by too many commits."
+        return (policy.Finding("policy.history", "refuse", "", None, message),), ()
+    known, found, paths = set(journal.state.commits), dict[policy.Finding, None](), dict[str, None]()
+    for one in made:
+        if one.commit in known or one.parent is None:
+            continue
+        files = await workspace.change_between(one.parent, one.commit)
+        told = await asyncio.to_thread(inspect.inspect, files, rules, message=one.message, waived=journal.state.waived)
+        found.update(dict.fromkeys(told))
+        paths.update(dict.fromkeys(path for file in files for path in file.paths))
+    needed = checks.due(rules, tuple(paths)) if paths else ()
+    for check in needed:
+        message = f"The check {check.name} ({check.run}) must pass first; it runs for commits of the commit tool only."
+        found[policy.Finding("policy.check", rules.actions["check"], "", None, message)] = None
+    return tuple(found), tuple(paths)
+
+
+async def _accept(
+    journal: Journal,
+    workspace: Workspace,
+    call: CallId | None,
+    tip: CommitId,
+    made: tuple[Made, ...],
+    findings: tuple[policy.Finding, ...],
+    files: tuple[str, ...],
+) -> str:
+    commits, state = tuple(one.commit for one in made), journal.state
+    left = [one for one in state.commits if one not in commits]
+    if left:
+        # An amended or rebased commit is the agent's right; what it replaced is kept all the same.
+        await workspace.branch.keep("replaced", state.head)
+    await journal.record(
+        policy_events.CommitsFound,
+        durable=True,
+        call=call,
+        head=tip,
+        commits=commits,
+        files=files,
+        findings=commit_call.records(findings),
+    )
+    return f"Found {len(commits)} commit(s) on the session's branch, inspected and kept; it is at {tip[:10]}."
+
+
+async def _set_aside(
+    journal: Journal,
+    workspace: Workspace,
+    call: CallId | None,
+    tip: CommitId,
+    findings: tuple[policy.Finding, ...],
+) -> str:
+    head = journal.state.head
+    ref = await workspace.branch.keep("refused", tip)
+    stopping = [one for one in findings if one.action != "note"]
+    why = "\n".join(f"- {one.message}" for one in stopping)
+    message = (
+        f"What git committed here past the commit tool was set aside as {ref}:\n{why}\n"
+        f"The branch is back at {head[:10]}; your files are as they were. Mend this, and use the commit tool."
+    )
+    # The intent is on the disk before the branch moves; after a crash between the two, it is found and set aside again.
+    await journal.record(
+        policy_events.CommitsSetAside,
+        durable=True,
+        call=call,
+        ref=ref,
+        tip=tip,
+        head=head,
+        findings=commit_call.records(findings),
+        message=message,
+    )
+    await workspace.branch.put_back(tip, head)
+    return message

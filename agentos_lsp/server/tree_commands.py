@@ -1,0 +1,101 @@
+"""The commands on a session's files as a whole, for `workspace/executeCommand`: its checkpoints and merges."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from agentos_lsp.domain import ids
+from agentos_lsp.runtime import checkpoints, merging
+from agentos_lsp.server import documents, protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from agentos_lsp.runtime.session import Session
+    from agentos_lsp.server.client import Client
+
+
+async def _take(client: Client, wanted: protocol.TakeCheckpoint) -> object:
+    async def act(one: Session) -> object:
+        before = len(one.state.checkpoints)
+        number = await checkpoints.take(one, one.place, "asked", wanted.note)
+        return {"checkpoint": number, "made": len(one.state.checkpoints) > before}
+
+    return await client.runtime.on(ids.SessionId(wanted.session), act)
+
+
+async def _list(client: Client, wanted: protocol.OneSession) -> object:
+    now = await client.runtime.state(ids.SessionId(wanted.session))
+    rows = [
+        {
+            "checkpoint": one.number,
+            "commit": one.commit,
+            "at": one.at.isoformat(),
+            "occasion": one.occasion,
+            "note": one.note,
+            "files": one.files,
+            "skipped": list(one.skipped),
+        }
+        for one in now.checkpoints
+    ]
+    return {"beginning": now.base_commit, "checkpoints": rows}
+
+
+async def _diff(client: Client, wanted: protocol.CompareCheckpoints) -> object:
+    now = await client.runtime.state(ids.SessionId(wanted.session))
+    for number in (wanted.older, wanted.newer):
+        if number is not None:
+            checkpoints.commit_of(now, number)
+    uri = documents.checkpoints(wanted.session, wanted.older, wanted.newer)
+    return {"uri": uri, "shown": client.show(uri)}
+
+
+async def _restore(client: Client, wanted: protocol.RestoreCheckpoint) -> object:
+    async def act(one: Session) -> object:
+        with one.hold():
+            done = await checkpoints.restore(one, one.place, wanted.checkpoint, client.name)
+        return {"checkpoint": wanted.checkpoint, "undo": done.undo, "files": done.files, "kept": list(done.kept)}
+
+    return await client.runtime.on(ids.SessionId(wanted.session), act)
+
+
+async def _preview(client: Client, wanted: protocol.PreviewMerge) -> object:
+    unsaved = await asyncio.to_thread(client.unsaved_files)
+    found = await client.runtime.on(
+        ids.SessionId(wanted.session), lambda one: merging.preview(one, wanted.strategy, wanted.into, unsaved)
+    )
+    return {
+        "possible": found.possible,
+        "into": found.into,
+        "kind": found.kind,
+        "files": list(found.paths),
+        "conflicts": list(found.conflicts),
+        "findings": [
+            {"rule": one.rule, "action": one.action, "path": one.path, "line": one.line, "message": one.message}
+            for one in found.findings
+        ],
+        "uncommitted": list(found.uncommitted),
+        "hindrance": found.hindrance,
+        "inTheWay": list(found.in_the_way),
+    }
+
+
+async def _undo(client: Client, wanted: protocol.OneSession) -> object:
+    unsaved = await asyncio.to_thread(client.unsaved_files)
+    merged = await client.runtime.ended(ids.SessionId(wanted.session))
+    done = await merging.undo(merged, unsaved, client.name)
+    if isinstance(done, merging.Undone):
+        return {"undone": True, "into": done.into, "commit": done.commit, "branch": done.branch}
+    return {"undone": False, "message": done.message, "paths": list(done.paths)}
+
+
+# Each handler takes the model that its command names in `protocol.COMMANDS`; `execute` has validated it.
+HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
+    "agentos.checkpoint.take": _take,
+    "agentos.checkpoint.list": _list,
+    "agentos.checkpoint.diff": _diff,
+    "agentos.checkpoint.restore": _restore,
+    "agentos.session.previewMerge": _preview,
+    "agentos.session.undoMerge": _undo,
+}

@@ -1,0 +1,297 @@
+/** The commands: each asks a person for what is missing, then asks the server for one thing. */
+
+import * as vscode from 'vscode';
+import * as changes from './changes';
+import {
+  type AnswerHunk,
+  ASK_COMMENT,
+  ASK_REASON,
+  type Commands,
+  type DecideApproval,
+  type MergeSession,
+  type OneFinding,
+  type OneSession,
+  type OpenDocument,
+} from './protocol';
+import { type Server } from './server';
+import { type Sessions } from './sessions';
+import { type ApprovalNode, type FileNode } from './tree';
+
+type Strategy = NonNullable<MergeSession['strategy']>;
+
+const STRATEGIES: (vscode.QuickPickItem & { strategy: Strategy })[] = [
+  { strategy: 'merge', label: 'Merge', description: 'keeps the commits, adds a merge commit' },
+  { strategy: 'squash', label: 'Squash', description: 'makes one commit of them' },
+  { strategy: 'fast-forward', label: 'Fast-Forward', description: 'moves the branch, if nothing happened on it' },
+];
+
+export function register(server: Server, sessions: Sessions): vscode.Disposable {
+  const steering = new Steering(server, sessions);
+  const simple = (command: 'agentos.session.pause' | 'agentos.session.resume' | 'agentos.session.stop') =>
+    steering.onSession((session) => server.ask(command, { session }));
+  const document = (document: NonNullable<OpenDocument['document']>) =>
+    steering.onSession((session) => server.ask('agentos.session.open', { session, document }));
+  const answer = (outcome: DecideApproval['outcome'], scope: NonNullable<DecideApproval['scope']>) =>
+    (node: ApprovalNode) => server.ask('agentos.approval.decide', decision(node, outcome, scope));
+  const handlers: Record<string, (...values: never[]) => unknown> = {
+    'agentos.start': () => steering.start(),
+    'agentos.startFromSelection': () => steering.startFromSelection(),
+    'agentos.list': () => server.ask('agentos.session.open', { document: 'overview' }),
+    'agentos.next': () => steering.next(),
+    'agentos.openPage': document('page'),
+    'agentos.openPatch': document('changes'),
+    'agentos.openTrace': steering.onSession((session) => steering.trace(session)),
+    'agentos.openChanges': steering.onSession((session) => steering.changes(session)),
+    'agentos.openFile': (node: FileNode) => changes.openOne(node.session, node.file),
+    'agentos.prompt': steering.onSession((session) => steering.prompt(session)),
+    'agentos.pause': simple('agentos.session.pause'),
+    'agentos.resume': simple('agentos.session.resume'),
+    'agentos.stop': simple('agentos.session.stop'),
+    'agentos.merge': steering.onSession((session) => steering.merge(session)),
+    'agentos.discard': steering.onSession((session) => steering.discard(session)),
+    'agentos.check': () => steering.check(),
+    'agentos.approve': answer('approved', 'once'),
+    'agentos.approveLine': answer('approved', 'line'),
+    'agentos.approvePrefix': answer('approved', 'prefix'),
+    'agentos.reject': answer('rejected', 'once'),
+    'agentos.rejectWithComment': (node: ApprovalNode) => steering.comment(decision(node, 'rejected', 'once')),
+    'agentos.refresh': () => sessions.refresh(),
+    'agentos.restart': () => server.restart(),
+    'agentos.showLog': () => server.showLog(),
+    [ASK_COMMENT]: (argument: DecideApproval | AnswerHunk, command?: 'agentos.hunk.ask' | 'agentos.file.ask') =>
+      command === undefined
+        ? steering.comment(argument as DecideApproval)
+        : steering.askForChange(argument as AnswerHunk, command),
+    [ASK_REASON]: (argument: OneFinding) => steering.waive(argument),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([name, handler]) => vscode.commands.registerCommand(name, handler)),
+  );
+}
+
+function decision(
+  { session, question }: ApprovalNode,
+  outcome: DecideApproval['outcome'],
+  scope: NonNullable<DecideApproval['scope']>,
+): DecideApproval {
+  return { session, approval: question.approval, digest: question.digest, outcome, scope };
+}
+
+class Steering {
+  constructor(
+    private readonly server: Server,
+    private readonly sessions: Sessions,
+  ) {}
+
+  /** Makes a command of an act on a session: the one in the tree, else the one that is shown, else one that is picked. */
+  onSession(act: (session: string) => unknown): (node?: OneSession) => Promise<void> {
+    return async (node) => {
+      const session = node?.session ?? shown() ?? (await this.pick());
+      if (session !== undefined) {
+        await act(session);
+      }
+    };
+  }
+
+  async start(): Promise<void> {
+    const task = await vscode.window.showInputBox({
+      title: 'Start a Session',
+      prompt: 'What should the agent do? It works in a git worktree of its own.',
+      placeHolder: 'Mend the failing test',
+      ignoreFocusOut: true,
+    });
+    if (task?.trim()) {
+      await this.begin(task);
+    }
+  }
+
+  async startFromSelection(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined || editor.selection.isEmpty) {
+      void vscode.window.showInformationMessage('Select the code first.');
+      return;
+    }
+    const { document, selection } = editor;
+    const task = await vscode.window.showInputBox({
+      title: 'Let an Agent Do This',
+      prompt: 'What should be done with the selected code?',
+      ignoreFocusOut: true,
+    });
+    if (task?.trim()) {
+      const name = vscode.workspace.asRelativePath(document.uri, false);
+      const where = `${name}, lines ${selection.start.line + 1} to ${selection.end.line + 1}`;
+      await this.begin(`${task}\n\nThis is about ${where}:\n\n${document.getText(selection)}`);
+    }
+  }
+
+  /** Opens the page of the first session that waits for an answer. */
+  async next(): Promise<void> {
+    await this.sessions.refresh();
+    const row = this.sessions.rows.find((one) => one.group === 'needs-you');
+    if (row === undefined) {
+      void vscode.window.showInformationMessage('Nothing waits for you.');
+    } else {
+      await this.server.ask('agentos.session.open', { session: row.session });
+    }
+  }
+
+  async trace(session: string): Promise<void> {
+    // The rendered page; the server gives the address of the source.
+    await vscode.commands.executeCommand('markdown.showPreview', vscode.Uri.parse(`agentos://${session}/trace.md`));
+  }
+
+  async changes(session: string): Promise<void> {
+    const answer = await this.server.ask('agentos.session.files', { session });
+    if (answer !== undefined) {
+      await changes.openAll(session, answer.files);
+    }
+  }
+
+  async prompt(session: string): Promise<void> {
+    const text = await vscode.window.showInputBox({ title: `Prompt ${session}`, ignoreFocusOut: true });
+    if (text?.trim()) {
+      await this.server.ask('agentos.session.prompt', { session, text });
+    }
+  }
+
+  async merge(session: string): Promise<void> {
+    const picked = await vscode.window.showQuickPick(STRATEGIES, { title: `Merge ${session}` });
+    const outcome = picked && (await this.server.ask('agentos.session.merge', { session, strategy: picked.strategy }));
+    if (outcome?.merged === true) {
+      const files = outcome.files.length === 1 ? '1 file' : `${outcome.files.length} files`;
+      void vscode.window.showInformationMessage(`Merged ${files} into ${outcome.into}.`);
+    } else if (outcome !== undefined) {
+      const message = [outcome.message, ...outcome.paths].join('\n');
+      const chosen = await vscode.window.showWarningMessage(message, 'Open the Page');
+      if (chosen !== undefined) {
+        await this.server.ask('agentos.session.open', { session });
+      }
+    }
+  }
+
+  async discard(session: string): Promise<void> {
+    const losses = await this.server.ask('agentos.session.discard', { session });
+    if (losses === undefined) {
+      return;
+    }
+    const lost = [
+      ...losses.commits.map((commit) => `commit ${commit}`),
+      ...losses.uncommitted.map((file) => `uncommitted: ${file}`),
+    ];
+    const detail = lost.length > 0 ? `What would be lost:\n${lost.join('\n')}` : 'Nothing would be lost.';
+    const chosen = await vscode.window.showWarningMessage(`Discard ${session}?`, { modal: true, detail }, 'Discard');
+    if (chosen === 'Discard') {
+      await this.server.ask('agentos.session.discard', { session, confirm: true });
+    }
+  }
+
+  async check(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    const line = await vscode.window.showInputBox({
+      title: 'Check a Command Line',
+      prompt: 'It is judged as for an agent, and not run.',
+      value: editor?.document.getText(editor.selection) ?? '',
+      ignoreFocusOut: true,
+    });
+    if (!line?.trim()) {
+      return;
+    }
+    const session = this.sessions.rows.find((row) => row.session === shown() && row.group !== 'ended')?.session;
+    const argument: Commands['agentos.command.check'][0] = session === undefined ? { line } : { line, session };
+    const judged = await this.server.ask('agentos.command.check', argument);
+    if (judged !== undefined) {
+      const parts = judged.parts.map((part) =>
+        [`${part.verdict}: ${part.text}`, ...part.reasons.map((reason) => `    ${reason}`)].join('\n'),
+      );
+      const detail = parts.join('\n');
+      await vscode.window.showInformationMessage(`${judged.verdict}: ${line}`, { modal: true, detail });
+    }
+  }
+
+  /** Asks for the words that go with an answer, then sends the answer as the server prepared it. */
+  async comment(answer: DecideApproval): Promise<void> {
+    const comment = await vscode.window.showInputBox({
+      title: 'Reject with a Comment',
+      prompt: 'What should the agent know?',
+      ignoreFocusOut: true,
+    });
+    if (comment !== undefined) {
+      await this.server.ask('agentos.approval.decide', { ...answer, comment });
+    }
+  }
+
+  /** Asks why a finding may pass, then waives it as the server named it. */
+  async waive(finding: OneFinding): Promise<void> {
+    const reason = await vscode.window.showInputBox({
+      title: 'Let This Finding Pass',
+      prompt: 'Why may it pass? The trace keeps the reason.',
+      ignoreFocusOut: true,
+    });
+    if (reason?.trim()) {
+      await this.server.ask('agentos.finding.waive', { ...finding, reason });
+    }
+  }
+
+  async askForChange(hunk: AnswerHunk, command: 'agentos.hunk.ask' | 'agentos.file.ask'): Promise<void> {
+    const comment = await vscode.window.showInputBox({
+      title: 'Ask for a Change',
+      prompt: 'What should the agent do differently here?',
+      ignoreFocusOut: true,
+    });
+    if (comment !== undefined && comment.trim() !== '') {
+      await this.server.ask(command, { ...hunk, comment });
+    }
+  }
+
+  private async begin(task: string): Promise<void> {
+    const folder = await workspaceFolder();
+    const settings = vscode.workspace.getConfiguration('agentos');
+    const [agent, script, model] = ['agent', 'script', 'model'].map((name) => settings.get(name, '').trim());
+    if (folder === undefined) {
+      void vscode.window.showErrorMessage('Open a folder of a git repository first.');
+      return;
+    }
+    const started = await this.server.ask('agentos.session.start', {
+      task,
+      workspace: folder.uri.toString(),
+      ...(agent && { agent }),
+      ...(script && { script }),
+      ...(model && { model }),
+    });
+    if (started !== undefined) {
+      await this.server.ask('agentos.session.open', { session: started.session });
+    }
+  }
+
+  private async pick(): Promise<string | undefined> {
+    const items = this.sessions.rows.map((row) => ({
+      label: row.task.trim().split('\n', 1)[0] || row.session,
+      description: `${row.status}, ${row.session}`,
+      session: row.session,
+    }));
+    if (items.length === 0) {
+      void vscode.window.showInformationMessage('There is no session yet.');
+      return undefined;
+    }
+    return (await vscode.window.showQuickPick(items, { title: 'Which Session?' }))?.session;
+  }
+}
+
+/** The session whose document is in front. */
+function shown(): string | undefined {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  const uris =
+    input instanceof vscode.TabInputText ? [input.uri]
+    : input instanceof vscode.TabInputTextDiff ? [input.original, input.modified]
+    : [];
+  const session = uris.find((uri) => uri.scheme === 'agentos')?.authority;
+  return session === 'sessions.md' ? undefined : session;
+}
+
+/** The folder that the person works in: that of the file in front, the only one, or one that is picked. */
+async function workspaceFolder(): Promise<vscode.WorkspaceFolder | undefined> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const file = vscode.window.activeTextEditor?.document.uri;
+  const current = file && vscode.workspace.getWorkspaceFolder(file);
+  return current ?? (folders.length > 1 ? vscode.window.showWorkspaceFolderPick() : folders[0]);
+}

@@ -1,0 +1,164 @@
+/** The Sessions view: groups, their sessions, and in each what waits for an answer and which files it changed. */
+
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { type ChangedFile, type Group, type Question, type Row } from './protocol';
+import { type Server } from './server';
+import { type Sessions } from './sessions';
+
+export interface GroupNode {
+  kind: 'group';
+  group: Group;
+}
+
+export interface SessionNode {
+  kind: 'session';
+  session: string;
+  row: Row;
+}
+
+export interface ApprovalNode {
+  kind: 'approval';
+  session: string;
+  question: Question;
+}
+
+export interface FileNode {
+  kind: 'file';
+  session: string;
+  file: ChangedFile;
+}
+
+export type Node = GroupNode | SessionNode | ApprovalNode | FileNode;
+
+const TITLES: Record<Group, string> = {
+  'needs-you': 'Needs You',
+  running: 'Running',
+  'to-review': 'To Review',
+  ended: 'Ended',
+};
+
+const ICONS: Record<string, [icon: string, color?: string]> = {
+  starting: ['loading~spin'],
+  running: ['loading~spin', 'charts.blue'],
+  waiting: ['bell-dot', 'charts.yellow'],
+  paused: ['debug-pause'],
+  interrupted: ['debug-disconnect', 'charts.yellow'],
+  idle: ['git-pull-request', 'charts.green'],
+  merging: ['loading~spin'],
+  merged: ['git-merge', 'charts.purple'],
+  discarded: ['trash'],
+  failed: ['error', 'charts.red'],
+};
+
+const LIVE = new Set<Group>(['needs-you', 'running', 'to-review']);
+
+export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly subscription: vscode.Disposable;
+
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(
+    private readonly server: Server,
+    private readonly sessions: Sessions,
+  ) {
+    this.subscription = sessions.onChange(() => this.changed.fire());
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.changed.dispose();
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    switch (node.kind) {
+      case 'group':
+        return this.groupItem(node);
+      case 'session':
+        return sessionItem(node);
+      case 'approval':
+        return approvalItem(node);
+      case 'file':
+        return fileItem(node);
+    }
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (node === undefined) {
+      const groups = Object.keys(TITLES) as Group[];
+      return groups.filter((group) => this.of(group).length > 0).map((group) => ({ kind: 'group', group }));
+    }
+    if (node.kind === 'group') {
+      return this.of(node.group).map((row) => ({ kind: 'session', session: row.session, row }));
+    }
+    if (node.kind !== 'session') {
+      return [];
+    }
+    const { session } = node;
+    const [shown, changed] = await Promise.all([
+      this.server.look('agentos.session.show', { session }),
+      this.server.look('agentos.session.files', { session }),
+    ]);
+    return [
+      ...(shown?.approvals ?? []).map((question): Node => ({ kind: 'approval', session, question })),
+      ...(changed?.files ?? []).map((file): Node => ({ kind: 'file', session, file })),
+    ];
+  }
+
+  private of(group: Group): Row[] {
+    return this.sessions.rows.filter((row) => row.group === group);
+  }
+
+  private groupItem({ group }: GroupNode): vscode.TreeItem {
+    const { Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
+    const item = new vscode.TreeItem(TITLES[group], group === 'ended' ? Collapsed : Expanded);
+    item.id = `group ${group}`;
+    item.description = String(this.of(group).length);
+    item.contextValue = 'group';
+    return item;
+  }
+}
+
+function sessionItem({ row }: SessionNode): vscode.TreeItem {
+  const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
+  const live = LIVE.has(row.group);
+  const title = row.task.trim().split('\n', 1)[0] || row.session;
+  const item = new vscode.TreeItem(title, !live ? None : row.waiting > 0 ? Expanded : Collapsed);
+  const [icon, color] = ICONS[row.status] ?? ['circle-outline'];
+  // What waits is unfolded although an earlier state of the same session was folded.
+  item.id = row.waiting > 0 ? `${row.session} waits` : row.session;
+  item.description = row.waiting > 1 ? `${row.waiting} requests wait` : row.status;
+  item.tooltip = `${title}\n${row.session}: ${row.status}`;
+  item.iconPath = new vscode.ThemeIcon(icon, color === undefined ? undefined : new vscode.ThemeColor(color));
+  item.contextValue = `session ${live ? 'live' : 'ended'} ${row.status}`;
+  item.command = { command: 'agentos.openPage', title: 'Open the Page', arguments: [{ session: row.session }] };
+  item.accessibilityInformation = { label: `${title}, ${row.status}` };
+  return item;
+}
+
+function approvalItem({ session, question }: ApprovalNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(question.line.replaceAll('\n', '⏎'));
+  item.id = `${session} ${question.approval}`;
+  item.description = question.cwd && `in ${question.cwd}`;
+  item.tooltip = `The agent asks to run:\n${question.line}`;
+  item.iconPath = new vscode.ThemeIcon('shield', new vscode.ThemeColor('charts.yellow'));
+  item.contextValue = question.prefix === null ? 'approval' : 'approval prefix';
+  item.command = { command: 'agentos.openPage', title: 'Open the Page', arguments: [{ session }] };
+  return item;
+}
+
+function fileItem(node: FileNode): vscode.TreeItem {
+  const { file } = node;
+  const item = new vscode.TreeItem(path.posix.basename(file.path));
+  const folder = path.posix.dirname(file.path);
+  item.id = `${node.session} ${file.base ?? file.file}`;
+  item.description = `${folder === '.' ? '' : `${folder} `}+${file.additions} −${file.deletions}`;
+  item.tooltip = `${file.path}: ${file.status}`;
+  item.iconPath = new vscode.ThemeIcon(
+    file.base === null ? 'diff-added' : file.file === null ? 'diff-removed' : 'diff-modified',
+  );
+  item.contextValue = 'file';
+  item.command = { command: 'agentos.openFile', title: 'Open the Change', arguments: [node] };
+  return item;
+}

@@ -1,0 +1,95 @@
+"""The real workbench of VS Code, our packaged extension and the real server, on a clone. `make e2e` runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e import workbench
+from tests.e2e.workbench import SCRIPTED, Desk, git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with workbench.desk() as one:
+        yield one
+
+
+def test_a_session_is_started_approved_by_a_lens_compared_and_merged(desk: Desk) -> None:
+    with desk.workbench({**SCRIPTED, "security.workspace.trust.enabled": False}, "vscode.yaml") as address:
+        seen = desk.run("vscode_merge", address)
+
+    line = "python3 -c \"print('cleared by a person')\""
+    assert seen["lenses"] == ["Approve once", "Approve this line for this session", "Reject"]
+    assert f"The agent asks to run: {line}" in seen["toast"]
+    assert {"Approve once", "Reject", "Show"} < set(seen["toast"].splitlines())
+    assert seen["problem"].startswith(f"The agent asks to run: {line}\n")
+    assert seen["approval"] == line
+    assert seen["group"] == "Needs You1"
+    assert seen["badge"] == "1"
+    assert seen["status"].strip() == "AgentOS: 1 waiting"
+
+    assert seen["files"] == ["LICENSE+1 \N{MINUS SIGN}1", "editors of this file.txtdocs +1 \N{MINUS SIGN}0"]
+    assert seen["left"] == "MIT License"
+    assert seen["right"] == "MIT License (edited by an agent)"
+    assert [row.partition("~")[0] for row in seen["multi"]] == ["LICENSE", "editors of this file.txt"]
+
+    # What was merged is on the disk and in the branch, in one commit, and the open editor shows it.
+    assert seen["before"] == "MIT License"
+    assert seen["after"] == "MIT License (edited by an agent)"
+    assert git(desk.clone, "show", "work:LICENSE").splitlines()[0] == "MIT License (edited by an agent)"
+    assert git(desk.clone, "rev-list", "--count", "HEAD@{1}..HEAD") == "1\n"
+    assert (desk.clone / "docs" / "editors of this file.txt").read_text(encoding="utf-8") == "An agent.\n"
+    assert git(desk.clone, "status", "--porcelain") == ""
+    assert git(desk.clone, "branch", "--list", "agentos/*") == ""
+
+
+def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: Desk) -> None:
+    settings = {**SCRIPTED, "security.workspace.trust.enabled": False}
+    with desk.workbench(settings, "vscode_host.yaml", hosts_tests=True) as address:
+        seen = desk.run("vscode_host", address)
+
+    answers = ["Approve once", "Approve this line for this session", "Reject"]
+    assert seen.pop("hover").startswith("**reviewed**\n")
+    assert "changes.diff" in seen.pop("links")
+    assert any(name.startswith("say-who-edited-the-licence-") for name in seen.pop("symbols"))
+    assert seen == {
+        "unregistered": [],
+        "language": "markdown",
+        "diagnostic": {"source": "agentos", "code": "approval", "line": "- ["},
+        "actions": [[title, "quickfix.agentos"] for title in [*answers, "Reject with a comment"]],
+        "lenses": answers,
+        "paused": "waiting",
+        "files": [["LICENSE", "modified"], ["Makefile", "deleted"], ["docs/new file #1.txt", "added"]],
+        "left": "agentos://SESSION/base/LICENSE",
+        "base": "MIT License",
+        "right": "LICENSE",
+        "work": "MIT License (edited by an agent)",
+        "patch": "diff",
+        "merged": ["LICENSE", "Makefile", "docs/new file #1.txt"],
+        "found": [[True, "merged", "ended"]],
+    }
+
+
+def test_a_missing_server_and_an_untrusted_workspace_are_said_plainly_and_mended_on_the_spot(desk: Desk) -> None:
+    nowhere = str(desk.home / "agentos-lsp")
+    settings = {**SCRIPTED, "agentos.path": nowhere, "security.workspace.trust.startupPrompt": "never"}
+    with desk.workbench(settings, "reject.yaml") as address:
+        seen = desk.run("vscode_trust", address)
+
+    assert "agentos-lsp was not found in the setting agentos.path or on PATH." in seen["missing"]
+    assert "run: pipx install --force ." in seen["missing"]
+    assert seen["status"].strip() == "AgentOS"
+    assert seen["welcome"].startswith("In a workspace that you do not trust, sessions can only be looked at.")
+    assert "Task: Explain this" in seen["page"]
+    assert "uncommitted: left-behind.txt" in seen["discard"].splitlines()
+    assert seen["ended"] == "Ended1"
+    assert "allowed: cat README.md" in seen["check"].splitlines()
+    assert git(desk.clone, "branch", "--list", "agentos/*") == ""
+    assert git(desk.clone, "worktree", "list").count("\n") == 1

@@ -1,0 +1,114 @@
+// Runs inside VS Code's extension host, beside the extension: what each contribution does, seen by the editor's own API.
+// Writes what it saw as JSON to $E2E_REPORT; the Python side compares.
+const fs = require('node:fs');
+const path = require('node:path');
+const vscode = require('vscode');
+
+const PATIENCE_MS = 60_000;
+
+async function until(what, condition) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) {
+      return value;
+    }
+    if (Date.now() > end) {
+      throw new Error(`waited in vain for ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const run = (command, ...values) => vscode.commands.executeCommand(command, ...values);
+
+/** Asks what the editor's providers have; the editor cancels the question when the document changes meanwhile. */
+const look = (command, ...values) =>
+  until(command, () => run(command, ...values).then((found) => found?.length > 0 && found, () => undefined));
+
+const tab = () => vscode.window.tabGroups.activeTabGroup.activeTab;
+
+const status = async (session) => (await run('agentos.session.show', { session })).status;
+
+async function play(seen) {
+  const extension = vscode.extensions.getExtension('agentos-lsp.agentos-lsp');
+  await extension.activate();
+  const registered = new Set(await vscode.commands.getCommands(true));
+  const contributed = extension.packageJSON.contributes.commands.map((one) => one.command);
+  seen.unregistered = contributed.filter((command) => !registered.has(command));
+
+  const started = await run('agentos.session.start', { task: 'Say who edited the licence', script: process.env.E2E_SCRIPT });
+  const { session } = started;
+  const page = vscode.Uri.parse(started.page);
+  await until('something to wait', async () => (await status(session)) === 'waiting');
+  await run('agentos.next');
+  const document = await until('the page', () => {
+    const shown = vscode.window.activeTextEditor?.document;
+    return shown?.uri.toString() === page.toString() && shown;
+  });
+  const [waits] = await until('a diagnostic', () => {
+    const found = vscode.languages.getDiagnostics(page);
+    return found.length > 0 && document.getText().includes('## Waits for you') && found;
+  });
+  seen.language = document.languageId;
+  seen.diagnostic = { source: waits.source, code: waits.code, line: document.lineAt(waits.range.start.line).text.slice(0, 3) };
+  const actions = await look('vscode.executeCodeActionProvider', page, waits.range, 'quickfix');
+  seen.actions = actions.map((action) => [action.title, action.kind?.value]);
+  const lenses = await look('vscode.executeCodeLensProvider', page);
+  seen.lenses = lenses.map((lens) => lens.command.title);
+  const hovers = await look('vscode.executeHoverProvider', page, waits.range.start);
+  seen.hover = hovers.flatMap((hover) => hover.contents.map((content) => content.value)).join('\n');
+  const symbols = await look('vscode.executeDocumentSymbolProvider', page);
+  seen.symbols = symbols.map((symbol) => symbol.name);
+  const links = await look('vscode.executeLinkProvider', page);
+  seen.links = links.map((link) => link.target?.path.split('/').pop());
+
+  await run('agentos.pause', { session });
+  seen.paused = await status(session);
+  const approve = lenses.find((lens) => lens.command.title === 'Approve once').command;
+  await run(approve.command, ...approve.arguments);
+  await until('the diagnostics to be gone', () => vscode.languages.getDiagnostics(page).length === 0);
+  await until('the pause', async () => (await status(session)) === 'paused');
+  await run('agentos.resume', { session });
+  await until('the end of the turn', async () => (await status(session)) === 'idle');
+
+  const { files } = await run('agentos.session.files', { session });
+  const node = (name) => ({ kind: 'file', session, file: files.find((one) => one.path === name) });
+  seen.files = files.map((one) => [one.path, one.status]);
+  await run('agentos.openFile', node('LICENSE'));
+  const compared = await until('a diff', () => tab()?.input instanceof vscode.TabInputTextDiff && tab().input);
+  seen.left = compared.original.toString().replaceAll(session, 'SESSION');
+  seen.base = (await vscode.workspace.openTextDocument(compared.original)).lineAt(0).text;
+  seen.right = path.basename(compared.modified.fsPath);
+  seen.work = (await vscode.workspace.openTextDocument(compared.modified)).lineAt(0).text;
+  await run('agentos.openFile', node('Makefile'));
+  await until('a deleted file', () => tab()?.input?.uri?.path === '/base/Makefile');
+  await run('agentos.openFile', node('docs/new file #1.txt'));
+  await until('an added file', () => tab()?.input?.uri?.scheme === 'file' && tab().input.uri.path.endsWith('/docs/new file #1.txt'));
+  await run('agentos.openChanges', { session });
+  await until('all changes', () => tab()?.label.startsWith(`Changes of ${session}`));
+  await run('agentos.openPatch', { session });
+  await until('the patch', () => tab()?.input?.uri?.path === '/changes.diff');
+  seen.patch = vscode.window.activeTextEditor?.document.languageId;
+  await run('agentos.openTrace', { session });
+  await until('the rendered trace', () => tab()?.input instanceof vscode.TabInputWebview && tab().label.includes('trace.md'));
+  await run('agentos.list');
+  await until('the overview', () => tab()?.input?.uri?.toString() === 'agentos://sessions.md');
+
+  await run('agentos.stop', { session });
+  const merged = await run('agentos.session.merge', { session, strategy: 'squash' });
+  seen.merged = merged.files;
+  await run('agentos.restart');
+  seen.found = (await run('agentos.session.list', {})).sessions.map((one) => [one.session === session, one.status, one.group]);
+}
+
+exports.run = async () => {
+  const report = { seen: {}, failure: null };
+  try {
+    await play(report.seen);
+  } catch (error) {
+    report.failure = String(error.stack ?? error);
+    report.screen = vscode.window.tabGroups.all.flatMap((group) => group.tabs.map((one) => one.label)).join('\n');
+  }
+  fs.writeFileSync(process.env.E2E_REPORT, JSON.stringify(report));
+};

@@ -1,0 +1,136 @@
+"""A session in a cage works as one outside of it, and nothing of it outlives it."""
+
+# A test may look at small files, and waits for what another process does.
+# ruff: noqa: ASYNC110, ASYNC240
+
+import asyncio
+import contextlib
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agentos_lsp.domain.errors import EffectError, UserError
+from agentos_lsp.effects.process import commands
+from agentos_lsp.effects.process.sandbox import backends
+
+
+def is_there(mark: str) -> bool:
+    """Tells whether any process carries a session's mark."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes():
+                return True
+    return False
+
+
+async def test_a_command_runs_and_its_output_and_exit_code_are_told(jail):
+    assert await jail.run("echo one; echo two >&2; exit 3") == (3, "one\ntwo\n")
+    assert await jail.run("pwd") == (0, f"{jail.worktree}\n")
+
+
+async def test_what_it_writes_in_the_worktree_and_its_scratch_folder_is_there(jail):
+    assert await jail.run('echo made > made; echo tmp > "$TMPDIR/made"') == (0, "")
+
+    assert (jail.worktree / "made").read_text() == "made\n"
+    assert (jail.scratch / "made").read_text() == "tmp\n"
+
+
+async def test_temporary_files_are_kept_between_commands_and_seen_by_nobody_else(jail):
+    name = f"agentos-canary-{os.getpid()}"
+    assert await jail.run(f"echo kept > /tmp/{name}") == (0, "")
+
+    assert await jail.run(f"cat /tmp/{name}") == (0, "kept\n")
+    assert not Path(f"/tmp/{name}").exists()
+
+
+async def test_a_server_on_its_own_loopback_can_be_reached(jail):
+    code = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_connection(server.getsockname()):
+        print("reached")
+"""
+    assert await jail.python(code) == (0, "reached\n")
+
+
+async def test_a_daemon_with_its_environment_wiped_ends_with_its_command(jail):
+    line = (
+        "(env -i setsid sh -c 'echo up > UP; exec sleep 1000' >/dev/null 2>&1 &); until [ -s UP ]; do sleep 0.01; done"
+    )
+
+    assert (await jail.finish(line)).survivors == 0
+
+    assert await jail.run("pgrep -c sleep") == (1, "0\n")
+
+
+async def test_all_ends_with_the_session(jail):
+    await jail.processes.start(
+        jail.cleared("(setsid sleep 1000 &); echo up; sleep 1000"),
+        "server",
+        jail.environment,
+        output_limit_bytes=1000,
+        spool=str(jail.folder / "spool" / "server"),
+    )
+    while b"up" not in jail.processes.output("server"):
+        await asyncio.sleep(0.01)
+    mark = jail.processes._mark
+    assert is_there(mark)
+
+    assert await jail.processes.stop_all() == 0
+
+    assert not is_there(mark)
+
+
+async def test_all_ends_when_the_keeper_is_killed_and_the_next_command_gets_a_new_cage(jail):
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(jail.finish("(setsid sleep 1000 &); touch UP; sleep 1000"))
+        while not (jail.worktree / "UP").exists():
+            await asyncio.sleep(0.01)
+        signal.pidfd_send_signal(jail.processes._link._first, signal.SIGKILL)
+
+    assert (run.result().exit_code, run.result().signal, run.result().survivors) == (None, None, 0)
+    assert not is_there(jail.processes._mark)
+    assert await jail.run("exit 6") == (6, "")
+
+
+async def test_a_command_cannot_end_or_stop_its_keeper(jail):
+    assert await jail.run("kill -9 1; kill -STOP 1; kill -9 $PPID; kill -ABRT 1; true") == (0, "")
+    first = jail.processes._link._first
+    assert await jail.run("echo still here") == (0, "still here\n")
+    assert jail.processes._link._first == first
+
+
+async def test_a_time_limit_ends_a_tree_that_forks_all_the_time(jail):
+    finished = await jail.finish("hop() { sleep 0.001; hop & }; hop & hop & hop & sleep 1000", seconds=0.5)
+
+    assert (finished.ended_by, finished.survivors) == ("time limit", 0)
+    assert await jail.run("pgrep -c sleep") == (1, "0\n")
+
+
+async def test_a_cage_that_cannot_be_made_starts_nothing(jail):
+    wish = {**jail.processes._cage().wish, "namespaces": True, "user": True, "steps": [["no such step", "/", "", 0]]}
+    processes = commands.Processes("broken", cage=lambda: backends.Cage((), wish, sealed=True))
+
+    with pytest.raises(EffectError, match="confine"):
+        await processes.run(
+            jail.cleared("touch STARTED"),
+            jail.environment,
+            timeout=timedelta(seconds=10),
+            output_limit_bytes=1000,
+            on_output=lambda piece: None,
+            spool=str(jail.folder / "spool" / "broken"),
+        )
+
+    assert not (jail.worktree / "STARTED").exists()
+
+
+async def test_a_refusal_starts_nothing_and_is_told(jail):
+    def refuse():
+        raise UserError("It cannot be confined.", "Mend it.")
+
+    processes = commands.Processes("refused", cage=refuse)
+    with pytest.raises(UserError, match="cannot be confined"):
+        await processes.open()
