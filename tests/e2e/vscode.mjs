@@ -139,7 +139,7 @@ export class Workbench {
       try {
         return await act();
       } catch (error) {
-        if (attempt === 4) {
+        if (attempt === 8) {
           throw error;
         }
         await this.page.keyboard.press('Escape');
