@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,15 +19,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints a trace, or whether it is whole; returns 1 if it is not, or if there is no such session."""
     session = ids.SessionId(arguments.session)
     try:
-        log = store.Store(wiring.state_folder(arguments))
-        known = log.sessions()
-        if session not in known:
-            names = ", ".join(known[-5:]) or "none yet"
-            print(f"There is no session {session}. The newest: {names}.", file=sys.stderr)
-            return 1
-        if arguments.action == "verify":
-            return _verify(log, session)
-        found = log.read(session)
+        with contextlib.closing(store.Store(wiring.state_folder(arguments))) as log:
+            known = log.sessions()
+            if session not in known:
+                names = ", ".join(known[-5:]) or "none yet"
+                print(f"There is no session {session}. The newest: {names}.", file=sys.stderr)
+                return 1
+            if arguments.action == "verify":
+                return _verify(log, session)
+            found = log.read(session)
     except AgentosError as error:
         print(f"agentos-lsp: {error}", file=sys.stderr)
         return 1

@@ -78,10 +78,14 @@ class Store:
             self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._key = _load_key(folder / "trace.key")
             self._connection = sqlite3.connect(folder / "events.db", check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA busy_timeout = 5000")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._migrate()
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA busy_timeout = 5000")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._migrate()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Closes the database; what was appended is kept."""

@@ -372,7 +372,8 @@ async def test_a_log_that_ends_at_any_event_can_be_taken_up_to_the_merge(house, 
         async with dying(house, lambda event: event.sequence >= number) as desk:
             name = await desk.begin(EVERYTHING)
             await through(desk, name)
-    name = Store(house.state).sessions()[0] if number > 1 else ""
+    with contextlib.closing(Store(house.state)) as log:
+        (name,) = log.sessions()
     async with house.open() as desk:
         await through(desk, name)
         status = (await desk.state(name)).status

@@ -220,9 +220,9 @@ async def opened(tmp_path, name="repo", policy="", files=None):
     if policy:
         house.user_policy.write_text(policy)
     parts = house.parts()
-    async with supervisor.Runtime(parts) as house.runtime:
-        yield house
-    parts.store.close()
+    with contextlib.closing(parts.store):
+        async with supervisor.Runtime(parts) as house.runtime:
+            yield house
 
 
 @contextlib.asynccontextmanager
