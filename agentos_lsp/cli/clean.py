@@ -16,7 +16,7 @@ from agentos_lsp.cli import wiring
 from agentos_lsp.domain import orphan, review, state
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects import store
-from agentos_lsp.effects.git import checkpoints, repository, spares, trash
+from agentos_lsp.effects.git import checkpoints, on_disk, repository, spares, trash
 from agentos_lsp.runtime import orphans
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _sessions(log: store.Store) -> Iterator[Row]:
 
 def _left(log: store.Store, folder: Path, checkout: repository.Checkout) -> Iterator[Row]:
     """Yields what no session owns; only what holds nothing of its own can go."""
-    known = orphans.Orphans(log, folder)
+    known = orphans.Orphans(log, folder, on_disk.OnDisk())
     asyncio.run(known.look(checkout.root))
     for one in known.found():
         size_bytes = 0 if one.folder is None else size(Path(one.folder))

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agentos_lsp.domain.errors import EffectError
 
@@ -39,6 +39,19 @@ class Trusted:
 def digest_of(content: bytes) -> str:
     """Names the bytes of a policy file."""
     return hashlib.sha256(content).hexdigest()
+
+
+class Trusts(Protocol):
+    """Which policy files a person trusts, on the disk (`Trust`) or for as long as the process lives."""
+
+    def covers(self, repository: str, content: bytes) -> bool:
+        """Whether a person trusts these bytes as this repository's policy."""
+
+    def add(self, repository: str, digest: str, by: str, at: datetime) -> None:
+        """Trusts a content, instead of any other of the same repository."""
+
+    def remove(self, repository: str) -> bool:
+        """Takes all trust in a repository back; tells whether there was any."""
 
 
 class Trust:

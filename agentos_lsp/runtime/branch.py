@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from agentos_lsp.effects.git import past
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agentos_lsp.domain.ids import CommitId
+    from agentos_lsp.effects.git import Git, past
     from agentos_lsp.effects.git.worktrees import Worktree
 
 
@@ -18,26 +17,28 @@ class Branch:
     """The branch of one worktree.
 
     Args:
+        git: The door.
         worktree: Returns the worktree, once it is there.
     """
 
-    def __init__(self, worktree: Callable[[], Worktree]) -> None:
+    def __init__(self, git: Git, worktree: Callable[[], Worktree]) -> None:
+        self._git = git
         self._worktree = worktree
         self.lock = asyncio.Lock()
         """Held by whoever moves the branch or judges where it stands."""
 
     async def tip(self) -> CommitId | None:
         """Returns where it is by its full name, None if it is gone."""
-        return await asyncio.to_thread(past.branch_tip, self._worktree())
+        return await asyncio.to_thread(self._git.branch_tip, self._worktree())
 
     async def since(self, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
         """Returns the commits from one to another; see `past.since`."""
-        return await asyncio.to_thread(past.since, self._worktree(), base, tip)
+        return await asyncio.to_thread(self._git.since, self._worktree(), base, tip)
 
     async def keep(self, kind: str, commit: CommitId) -> str:
         """Keeps a commit under a ref of ours; see `past.keep`."""
-        return await asyncio.to_thread(past.keep, self._worktree(), kind, commit)
+        return await asyncio.to_thread(self._git.keep, self._worktree(), kind, commit)
 
     async def put_back(self, tip: CommitId, to: CommitId) -> bool:
         """Moves it back, and nothing else; see `past.put_back`."""
-        return await asyncio.to_thread(past.put_back, self._worktree(), tip, to)
+        return await asyncio.to_thread(self._git.put_back, self._worktree(), tip, to)

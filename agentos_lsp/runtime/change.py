@@ -7,14 +7,14 @@ import logging
 import posixpath
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from agentos_lsp.effects.files import watch
-from agentos_lsp.effects.git import live
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from agentos_lsp.domain.ids import CommitId
+    from agentos_lsp.effects.files import watch
+    from agentos_lsp.effects.git import Tracked, live
     from agentos_lsp.effects.git.worktrees import Worktree
+    from agentos_lsp.runtime.doors import Doors
 
 LOG = logging.getLogger(__name__)
 
@@ -31,14 +31,16 @@ class Change:
     """What a session changed so far.
 
     Args:
+        doors: Git and the disk.
         worktree: Finds its worktree; raises where there is none.
         base: The commit that it began from.
     """
 
-    def __init__(self, worktree: Callable[[], Worktree], base: CommitId) -> None:
+    def __init__(self, doors: Doors, worktree: Callable[[], Worktree], base: CommitId) -> None:
+        self._doors = doors
         self._worktree = worktree
         self._base = base
-        self._tracked: live.Tracked | None = None
+        self._tracked: Tracked | None = None
         self._last: live.Current | None = None
         self._watch: watch.Watch | None = None
         self._folders: set[str] = set()
@@ -63,7 +65,7 @@ class Change:
         """
         async with self._looking:
             if self._tracked is None:
-                self._tracked = live.Tracked(self._worktree(), self._base)
+                self._tracked = self._doors.git.tracked(self._worktree(), self._base)
                 await self._begin_to_watch(self._tracked)
             self._take_notice()
             own, self._own = self._own, set()
@@ -145,11 +147,11 @@ class Change:
 
     # --- watching ----------------------------------------------------------------------------------------------
 
-    async def _begin_to_watch(self, tracked: live.Tracked) -> None:
+    async def _begin_to_watch(self, tracked: Tracked) -> None:
         """Watches the worktree where that can be done; elsewhere, sweeps have to do."""
         root = self._worktree().folder
         try:
-            self._watch = await asyncio.to_thread(watch.Watch, root, tracked.is_interesting)
+            self._watch = await asyncio.to_thread(self._doors.disk.watch, root, tracked.is_interesting)
         except OSError as error:
             LOG.info("%s is not watched: %s", root, error)
             return
@@ -171,7 +173,7 @@ class Change:
         self._folders |= found.folders
         return found.lost or bool(found.paths)
 
-    def _look_into_new_folders(self, tracked: live.Tracked) -> None:
+    def _look_into_new_folders(self, tracked: Tracked) -> None:
         """Watches folders that were made, and has all in them compared: they were filled before they were watched."""
         folders, self._folders = self._folders, set()
         watching = self._watch

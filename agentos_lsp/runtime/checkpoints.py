@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agentos_lsp.domain import diff as diffs
 from agentos_lsp.domain import events, state, tree_events
 from agentos_lsp.domain.errors import AgentosError, UserError
-from agentos_lsp.effects.git import changes, checkpoints, repository
+from agentos_lsp.effects.git import checkpoints
 from agentos_lsp.runtime import uncut
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ async def take(journal: Journal, workspace: Workspace, occasion: tree_events.Occ
 async def _take(journal: Journal, workspace: Workspace, occasion: tree_events.Occasion, note: str) -> int:
     known = journal.state.checkpoints
     number = known[-1].number if known else 0
-    name = checkpoints.reference(workspace.session, number + 1)
+    git, name = workspace.git, checkpoints.reference(workspace.session, number + 1)
     title = f"Checkpoint {number + 1} of {workspace.session}"
     message = f"{title}\n\n{note.strip()}" if note.strip() else title
 
     def keep() -> checkpoints.Checkpoint | None:
-        who = repository.identity(workspace.checkout)
+        who = git.identity(workspace.checkout)
         before = commit_of(journal.state, number)
-        made = checkpoints.take(workspace.worktree, before, name, message, who, workspace.now())
+        made = git.take_checkpoint(workspace.worktree, before, name, message, who, workspace.now())
         if made is not None and number >= state.KEPT_CHECKPOINTS:
             old = number + 1 - state.KEPT_CHECKPOINTS
-            checkpoints.prune(workspace.worktree.common_dir, workspace.session, [old])
+            git.prune(workspace.worktree.common_dir, workspace.session, [old])
         return made
 
     made = await asyncio.to_thread(keep)
@@ -100,7 +100,7 @@ async def restore(journal: Journal, workspace: Workspace, number: int, by: str) 
 
     async def carry_out() -> Restored:
         await journal.record(tree_events.CheckpointRestoreAttempted, durable=True, number=number, undo=undo, by=by)
-        done = await asyncio.to_thread(checkpoints.restore, workspace.worktree, now, target)
+        done = await asyncio.to_thread(workspace.git.restore, workspace.worktree, now, target)
         await journal.record(
             tree_events.CheckpointRestored, durable=True, number=number, undo=undo, files=done.files, kept=done.kept
         )
@@ -118,10 +118,10 @@ async def diff(journal: Journal, workspace: Workspace, older: int, newer: int | 
     """
     before = commit_of(journal.state, older)
     if newer is None:
-        found = await asyncio.to_thread(changes.changes, workspace.worktree, before)
+        found = await asyncio.to_thread(workspace.git.changes, workspace.worktree, before)
     else:
         after = commit_of(journal.state, newer)
-        found = await asyncio.to_thread(changes.between, workspace.worktree.common_dir, before, after)
+        found = await asyncio.to_thread(workspace.git.between, workspace.worktree.common_dir, before, after)
     return diffs.unified(found)
 
 
@@ -150,8 +150,8 @@ async def keep_removed(journal: Journal, workspace: Workspace) -> None:
     name = f"{checkpoints.REMOVED}{workspace.session}"
 
     def keep() -> CommitId:
-        who = repository.identity(workspace.checkout)
-        return checkpoints.keep_removed(workspace.worktree, tip, name, who, workspace.now())
+        who = workspace.git.identity(workspace.checkout)
+        return workspace.git.keep_removed(workspace.worktree, tip, name, who, workspace.now())
 
     try:
         kept = await asyncio.to_thread(keep)
@@ -166,4 +166,4 @@ async def prune(now: state.SessionState, workspace: Workspace) -> None:
     last = now.checkpoints[-1].number + 1 if now.checkpoints else 1
     # One more than is known: its reference may have been made just before a crash.
     numbers = range(max(1, last - state.KEPT_CHECKPOINTS), last + 1)
-    await asyncio.to_thread(checkpoints.prune, workspace.worktree.common_dir, workspace.session, numbers)
+    await asyncio.to_thread(workspace.git.prune, workspace.worktree.common_dir, workspace.session, numbers)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import codecs
 import logging
-import os
 import posixpath
 import re
 import secrets
-import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.errors import AgentosError, InternalError
-from agentos_lsp.effects.process import commands as processes
 from agentos_lsp.effects.process import environment as environments
 
 if TYPE_CHECKING:
@@ -25,8 +22,12 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain import approval, ids
     from agentos_lsp.domain.command import verdict
+    from agentos_lsp.effects import Log
+    from agentos_lsp.effects.files import Disk
+    from agentos_lsp.effects.process import Running
+    from agentos_lsp.effects.process import commands as processes
     from agentos_lsp.effects.process.sandbox.backends import Cage
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.runtime.doors import Doors
 
 LOG = logging.getLogger(__name__)
 
@@ -64,21 +65,23 @@ class Runner:
         state_folder: Where spools and the session's scratch folder lie.
         store: Where outputs are kept.
         environment: What commands inherit, before it is stripped.
+        doors: What starts them, and where spools lie.
     """
 
     def __init__(
-        self, session: ids.SessionId, state_folder: Path, store: Store, environment: Mapping[str, str]
+        self, session: ids.SessionId, state_folder: Path, store: Log, environment: Mapping[str, str], doors: Doors
     ) -> None:
         self.store = store
+        self._disk = doors.disk
         self.home = environment.get("HOME", "/")
         self._spools = state_folder / "spool" / session
         scratch = state_folder / "scratch" / session
         self._environment = environments.scrubbed(environment, scratch=str(scratch))
         self._scratch = scratch
-        self._processes = processes.Processes(secrets.token_hex(8), cage=self._caged)
+        self._processes = doors.processes(secrets.token_hex(8), self._caged)
         self.path = self._environment["PATH"]
         self._place: Callable[[], Cage | None] | None = None
-        self._background: dict[str, processes.Running] = {}
+        self._background: dict[str, Running] = {}
 
     def surround(self, names: Mapping[str, str]) -> None:
         """Adds variables of ours to what commands find; they are no secrets, and make no program run code."""
@@ -94,7 +97,7 @@ class Runner:
         return self._place()
 
     @property
-    def background(self) -> dict[str, processes.Running]:
+    def background(self) -> dict[str, Running]:
         """The background processes that run, by name."""
         return {name: running for name, running in self._background.items() if running.alive}
 
@@ -124,7 +127,7 @@ class Runner:
                     )
                 except BaseException:
                     # What it printed so far was told; nobody will ask for the rest.
-                    await asyncio.to_thread(spool.unlink, missing_ok=True)
+                    await asyncio.to_thread(self._disk.remove_file, spool)
                     raise
                 finally:
                     told.close()
@@ -185,12 +188,12 @@ class Runner:
 
     def clear_remains(self) -> None:
         """Removes the spools of commands that nobody waits for any more."""
-        shutil.rmtree(self._spools, ignore_errors=True)
+        self._disk.remove_folder(self._spools)
 
     async def _spool(self) -> Path:
         def make() -> Path:
-            self._spools.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._disk.make_folder(self._spools)
+            self._disk.make_folder(self._scratch)
             return self._spools / secrets.token_hex(12)
 
         return await asyncio.to_thread(make)
@@ -199,14 +202,10 @@ class Runner:
         spool = Path(finished.output)
 
         def keep() -> tuple[ids.BlobId | None, bytes, bytes]:
-            size = spool.stat().st_size if spool.exists() else 0
+            size, start, tail = self._disk.ends(spool, _ENDS)
             if size == 0:
-                spool.unlink(missing_ok=True)
+                self._disk.remove_file(spool)
                 return None, b"", b""
-            with spool.open("rb") as stream:
-                start = stream.read(_ENDS)
-                stream.seek(max(0, size - _ENDS))
-                tail = stream.read()
             return self.store.adopt_blob(spool), start, tail
 
         blob, start, tail = await asyncio.to_thread(keep)
@@ -264,10 +263,11 @@ class _Told:
                 return
 
 
-def links(judged: verdict.Assessment, cwd: str, worktree: str) -> dict[str, str]:
+def links(disk: Disk, judged: verdict.Assessment, cwd: str, worktree: str) -> dict[str, str]:
     """Finds the symbolic links on the way of every word of a line that could be a path.
 
     Args:
+        disk: Where they may be.
         judged: The line as it was understood; words that are not certain are read from its text.
         cwd: Where it would start.
         worktree: Words are tried from here too, since a line may change folder.
@@ -283,11 +283,11 @@ def links(judged: verdict.Assessment, cwd: str, worktree: str) -> dict[str, str]
     for word in words:
         for start in starts if not word.startswith("/") else {"/"}:
             path = posixpath.join(start, word)
-            _add_links(path, seen, found)
+            _add_links(disk, path, seen, found)
     return found
 
 
-def _add_links(path: str, seen: set[str], found: dict[str, str]) -> None:
+def _add_links(disk: Disk, path: str, seen: set[str], found: dict[str, str]) -> None:
     steps = [step for step in path.split("/") if step not in {"", "."}]
     at = ""
     for step in steps[:64]:
@@ -295,8 +295,6 @@ def _add_links(path: str, seen: set[str], found: dict[str, str]) -> None:
         if at in seen:
             continue
         seen.add(at)
-        try:
-            if os.path.islink(at):  # noqa: PTH114 - one lstat, on text that may be no path at all
-                found[at] = os.path.realpath(at)
-        except (OSError, ValueError):
-            return
+        target = disk.links(at)
+        if target is not None:
+            found[at] = target

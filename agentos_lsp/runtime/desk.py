@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.events import AnyEvent
     from agentos_lsp.domain.ids import SessionId
     from agentos_lsp.domain.state import SessionState
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.effects import Log
     from agentos_lsp.runtime.workspace import Workspace
 
 INSTRUCTIONS = "AGENTS.md"
@@ -52,7 +52,7 @@ class Desk:
         stream: Shows a piece of what is about to be said; an empty one ends that.
     """
 
-    def __init__(self, owner: Owner, store: Store, stream: Callable[[SessionId, str], None]) -> None:
+    def __init__(self, owner: Owner, store: Log, stream: Callable[[SessionId, str], None]) -> None:
         self._owner = owner
         self._store = store
         self._stream = stream

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import forecast, tree_events
 from agentos_lsp.domain.errors import AgentosError
-from agentos_lsp.effects.git import changes, repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,7 +84,7 @@ class Forecaster:
     async def _changed(self, workspace: Workspace) -> frozenset[str]:
         known = self._paths.get(workspace.session)
         if known is None:
-            found = await asyncio.to_thread(changes.changed_paths, workspace.worktree, workspace.base_commit)
+            found = await asyncio.to_thread(workspace.git.changed_paths, workspace.worktree, workspace.base_commit)
             known = self._paths[workspace.session] = frozenset(found)
         return known
 
@@ -94,13 +93,13 @@ def _compared(
     here: Workspace, there: Workspace, shared: frozenset[str]
 ) -> tuple[tuple[forecast.Place, ...], tuple[forecast.Place, ...]]:
     """Compares the files that both sessions changed with the last commit that both began from."""
-    base = repository.common_ancestor(here.checkout, here.base_commit, there.base_commit)
+    base = here.git.common_ancestor(here.checkout, here.base_commit, there.base_commit)
     if base is None:
         return (), ()
     sides = [
         [
             change
-            for change in changes.changes(workspace.worktree, base)
+            for change in workspace.git.changes(workspace.worktree, base)
             if change.path in shared or change.old_path in shared
         ]
         for workspace in (here, there)

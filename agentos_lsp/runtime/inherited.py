@@ -16,33 +16,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentos_lsp.domain import ids
+    from agentos_lsp.effects.files import Disk
 
 
-def keep(state_folder: Path, session: ids.SessionId, environment: Mapping[str, str]) -> None:
+def keep(disk: Disk, state_folder: Path, session: ids.SessionId, environment: Mapping[str, str]) -> None:
     """Writes the variables of a session that begins."""
     kept = {
         name: value
         for name, value in environment.items()
         if name in variables.KEPT or name.startswith(variables.KEPT_PREFIXES)
     }
-    file = _file(state_folder, session)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(kept), "ascii")
+    disk.write_file(_file(state_folder, session), json.dumps(kept).encode("ascii"))
 
 
-def find(state_folder: Path, session: ids.SessionId) -> dict[str, str] | None:
+def find(disk: Disk, state_folder: Path, session: ids.SessionId) -> dict[str, str] | None:
     """Returns the variables of a session, None if none were kept or they cannot be read."""
+    content = disk.read_file(_file(state_folder, session))
     try:
-        kept = json.loads(_file(state_folder, session).read_text("ascii"))
-    except (OSError, ValueError):
+        kept = None if content is None else json.loads(content.decode("ascii"))
+    except ValueError:
         return None
     return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else None
 
 
-def forget(state_folder: Path, session: ids.SessionId) -> None:
+def forget(disk: Disk, state_folder: Path, session: ids.SessionId) -> None:
     """Removes the variables of a session that has ended."""
-    _file(state_folder, session).unlink(missing_ok=True)
+    disk.remove_file(_file(state_folder, session))
 
 
 def _file(state_folder: Path, session: ids.SessionId) -> Path:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import ids, tree_events
 from agentos_lsp.domain.errors import AgentosError, UserError
-from agentos_lsp.effects.git import merges, repository
+from agentos_lsp.effects.git import merges
 from agentos_lsp.runtime import ending, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agentos_lsp.domain import events, policy
+    from agentos_lsp.effects.git import Git
     from agentos_lsp.runtime.session import Session
 
 
@@ -69,11 +70,11 @@ async def preview(
     _, findings = await ending.inspected(session, workspace, source)
 
     def look() -> tuple[merges.MergePreview, merges.Refused | None]:
-        checkout = repository.probe(workspace.checkout.root)
-        found = merges.preview(checkout, workspace.worktree.branch, target, strategy)
+        checkout = workspace.git.probe(workspace.checkout.root)
+        found = workspace.git.preview(checkout, workspace.worktree.branch, target, strategy)
         if strategy == "fast-forward" and found.kind == "merge":
             return found, merges.Refused(f"{target} has commits that the session lacks, so it cannot be moved along.")
-        return found, merges.hindrance(checkout, found, target, _inside(checkout.root, unsaved))
+        return found, workspace.git.hindrance(checkout, found, target, _inside(checkout.root, unsaved))
 
     found, hindrance = await asyncio.to_thread(look)
     return Preview(
@@ -88,13 +89,14 @@ async def preview(
     )
 
 
-async def undo(session: Session, unsaved: frozenset[str], by: str) -> Undone | ending.NotMerged:
+async def undo(session: Session, git: Git, unsaved: frozenset[str], by: str) -> Undone | ending.NotMerged:
     """Moves the branch back to where it was before the session was merged, as long as nothing came on top.
 
     The session's commits get their branch back first, so that they are never without a name.
 
     Args:
         session: It has been merged.
+        git: The door.
         unsaved: Absolute paths of files that are open with unsaved changes in an editor.
         by: Who asks.
 
@@ -111,26 +113,26 @@ async def undo(session: Session, unsaved: frozenset[str], by: str) -> Undone | e
             raise UserError("The session's worktree is still being removed.", "Try again in a moment.")
         if made == merged.target_commit:
             raise UserError(f"The merge changed nothing on {merged.into}.", "There is nothing to undo.")
-        return await uncut.finish(_undo(session, merged, made, unsaved, by))
+        return await uncut.finish(_undo(session, git, merged, made, unsaved, by))
 
 
 async def _undo(
-    session: Session, merged: events.MergeAttempted, made: ids.CommitId, unsaved: frozenset[str], by: str
+    session: Session, git: Git, merged: events.MergeAttempted, made: ids.CommitId, unsaved: frozenset[str], by: str
 ) -> Undone | ending.NotMerged:
     into, before = merged.into, merged.target_commit
     branch = ids.branch_name(session.id)
     await session.record(tree_events.MergeUndoAttempted, durable=True, into=into, commit=made, back_to=before, by=by)
 
     def carry_out() -> merges.Refused | None:
-        checkout = repository.probe(session.state.repository)
-        kept = merges.keep_branch(checkout, branch, merged.source_commit)
+        checkout = git.probe(session.state.repository)
+        kept = git.keep_branch(checkout, branch, merged.source_commit)
         refused: merges.Refused | None = None
         try:
-            refused = merges.undo(checkout, into, made, before, _inside(checkout.root, unsaved))
+            refused = git.undo(checkout, into, made, before, _inside(checkout.root, unsaved))
         except AgentosError as error:
             refused = merges.Refused(str(error))
         if refused is not None and kept:
-            merges.drop_branch(checkout, branch, merged.source_commit)
+            git.drop_branch(checkout, branch, merged.source_commit)
         return refused
 
     refused = await asyncio.to_thread(carry_out)

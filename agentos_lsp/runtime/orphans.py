@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import orphan, state
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
-from agentos_lsp.effects.git import orphans, repository
 from agentos_lsp.runtime import workspace
 
 if TYPE_CHECKING:
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentos_lsp.domain.ids import SessionId
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.effects import Log
+    from agentos_lsp.effects.git import Git, orphans, repository
 
 LOG = logging.getLogger(__name__)
 
@@ -37,9 +37,11 @@ class Orphans:
     Args:
         store: The log, which knows the sessions of every running agentos-lsp.
         state_folder: Where worktrees lie; what lies elsewhere is none of ours.
+        git: The door.
     """
 
-    def __init__(self, store: Store, state_folder: Path) -> None:
+    def __init__(self, store: Log, state_folder: Path, git: Git) -> None:
+        self._git = git
         self._store = store
         self._state_folder = state_folder
         self._found: dict[str, dict[SessionId, orphans.Orphan]] = {}
@@ -62,7 +64,7 @@ class Orphans:
         """Looks at the repository of a folder; one that cannot be opened has nothing to show."""
         async with self._looking:
             try:
-                checkout = await asyncio.to_thread(repository.probe, folder)
+                checkout = await asyncio.to_thread(self._git.probe, folder)
                 rows = await asyncio.to_thread(self._look, checkout)
             except AgentosError as error:
                 LOG.info("nobody can look for orphans in %s: %s", folder, error)
@@ -77,7 +79,7 @@ class Orphans:
     def _look(self, checkout: repository.Checkout) -> dict[SessionId, orphans.Orphan]:
         live = {name for name in self._store.sessions() if self._may_be_live(name)}
         folder = workspace.worktrees_folder(self._state_folder, checkout)
-        return {row.session: row for row in orphans.orphans(str(folder), checkout, live)}
+        return {row.session: row for row in self._git.orphans(str(folder), checkout, live)}
 
     def _may_be_live(self, name: SessionId) -> bool:
         try:
@@ -111,7 +113,7 @@ class Orphans:
         if not found.told.is_empty:
             message = f"{name} holds {orphan.describe(found.told)}; nothing was removed."
             raise UserError(message, orphan.advise(found.told))
-        await asyncio.to_thread(orphans.remove, found.row, found.common_dir)
+        await asyncio.to_thread(self._git.remove_orphan, found.row, found.common_dir)
         await self.look(found.told.repository)
 
 

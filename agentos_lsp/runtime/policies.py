@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from agentos_lsp.domain import policy, policy_file, toml_places
 from agentos_lsp.domain.errors import AgentosError, ConfigError, UserError
 from agentos_lsp.effects import config, trust
-from agentos_lsp.effects.git import repository as repositories
+from agentos_lsp.runtime import doors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from agentos_lsp.effects.git import Git
     from agentos_lsp.effects.git.repository import Checkout
 
 REPOSITORY_FILE = config.REPOSITORY_FILE
@@ -73,12 +74,16 @@ class Policies:
         user: Where the person's own file would be, None for nobody's.
         trusted: What they trust.
         now: The clock.
+        git: The door; None for the one to this machine.
     """
 
-    def __init__(self, user: Path | None, trusted: trust.Trust, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, user: Path | None, trusted: trust.Trusts, now: Callable[[], datetime], git: Git | None = None
+    ) -> None:
         self.user = user
         self._trust = trusted
         self._now = now
+        self._git = git or doors.real().git
 
     def load(self, repository: str, content: bytes | None) -> InForce:
         """Combines the files that count for a repository.
@@ -91,7 +96,7 @@ class Policies:
             ConfigError: A file cannot be used; names its line.
         """
         sources: list[Source] = []
-        hooks = repositories.hooks_folder(repository)
+        hooks = self._git.hooks_folder(repository)
         extra = (f"{hooks}/*",) if hooks else ()
         own = self.user.read_bytes() if self.user is not None and self.user.is_file() else None
         if own is not None:
@@ -121,7 +126,7 @@ class Policies:
             UserError: It is in no repository.
             ConfigError: A file cannot be used.
         """
-        checkout = repositories.probe(folder)
+        checkout = self._git.probe(folder)
         content = _content(checkout)
         digest = "" if content is None else trust.digest_of(content)
         file = str(Path(checkout.root, REPOSITORY_FILE))
@@ -135,7 +140,7 @@ class Policies:
             return Examined(parsed.problems)
         try:
             folder = str(Path(file).parent.parent)
-            repository = repositories.probe(folder).common_dir
+            repository = self._git.probe(folder).common_dir
             saved = Path(file).is_file() and Path(file).read_bytes() == content
         except (AgentosError, OSError):
             return Examined(parsed.problems)
@@ -170,7 +175,7 @@ class Policies:
             UserError: The folder is in no repository.
             ConfigError: A file cannot be used.
         """
-        checkout = repositories.probe(folder)
+        checkout = self._git.probe(folder)
         there_was = self._trust.remove(checkout.common_dir)
         return self.look(folder), there_was
 

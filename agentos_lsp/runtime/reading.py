@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agentos_lsp.domain.state import SessionState
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.effects import Log
     from agentos_lsp.runtime.session import Session
 
 LOG = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Reader:
         sessions: Those that this runtime owns, as they come and go.
     """
 
-    def __init__(self, store: Store, sessions: Mapping[ids.SessionId, Session]) -> None:
+    def __init__(self, store: Log, sessions: Mapping[ids.SessionId, Session]) -> None:
         self._store = store
         self._owned = sessions
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import events, tree_events
 from agentos_lsp.domain.errors import AgentosError
-from agentos_lsp.effects.git import including
-from agentos_lsp.effects.process import ports
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.policy import Policy
@@ -29,7 +27,7 @@ async def ready(journal: Journal, workspace: Workspace, rules: Policy) -> None:
     """
     await surround(workspace)
     try:
-        done = await asyncio.to_thread(including.include, workspace.checkout, workspace.worktree, rules.include)
+        done = await asyncio.to_thread(workspace.git.include, workspace.checkout, workspace.worktree, rules.include)
     except AgentosError as error:
         hint = "Copy what is missing into the worktree by hand."
         await journal.record(events.FailureRecorded, where="readiness", message=str(error), hint=hint)
@@ -45,7 +43,7 @@ async def surround(workspace: Workspace) -> None:
         "AGENTOS_WORKTREE": workspace.root,
         "AGENTOS_MAIN_CHECKOUT": workspace.checkout.root,
     }
-    port = await asyncio.to_thread(ports.take, workspace.state_folder, workspace.session)
+    port = await asyncio.to_thread(workspace.ports.take, workspace.state_folder, workspace.session)
     if port is not None:
-        names.update(AGENTOS_PORT=str(port), AGENTOS_PORT_COUNT=str(ports.BLOCK))
+        names.update(AGENTOS_PORT=str(port), AGENTOS_PORT_COUNT=str(workspace.ports.BLOCK))
     workspace.runner.surround(names)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from agentos_lsp.domain import events
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects.agents import nobody
-from agentos_lsp.effects.git import repository
 from agentos_lsp.runtime import ending, readying
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain import orphan
     from agentos_lsp.effects.git.worktrees import Worktree
+    from agentos_lsp.runtime.doors import Doors
     from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.workspace import Workspace
 
@@ -73,7 +73,9 @@ async def recover(one: Session, log: Sequence[events.AnyEvent], reopen: Callable
     return "equip"
 
 
-async def adopt(one: Session, known: orphan.Orphan, worktree: Worktree, state_folder: Path, by: str) -> None:
+async def adopt(
+    one: Session, known: orphan.Orphan, worktree: Worktree, state_folder: Path, by: str, doors: Doors
+) -> None:
     """Begins the log of a session that has a worktree already; nothing in the worktree is touched.
 
     Args:
@@ -82,14 +84,15 @@ async def adopt(one: Session, known: orphan.Orphan, worktree: Worktree, state_fo
         worktree: Its place on disk.
         state_folder: Where the session's scratch folder goes.
         by: Who asks.
+        doors: Git and the disk.
 
     Raises:
         UserError: Its repository cannot be worked in.
         EffectError: The log, git or the disk failed.
     """
-    checkout = await asyncio.to_thread(repository.probe, known.repository)
+    checkout = await asyncio.to_thread(doors.git.probe, known.repository)
     scratch = state_folder / "scratch" / known.session
-    await asyncio.to_thread(lambda: scratch.mkdir(mode=0o700, parents=True, exist_ok=True))
+    await asyncio.to_thread(doors.disk.make_folder, scratch)
     await one.record(
         events.SessionAdopted,
         durable=True,

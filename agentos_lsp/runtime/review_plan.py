@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from agentos_lsp.domain import diff, hunks
-from agentos_lsp.effects.files import tree
 from agentos_lsp.effects.files.outcomes import Refused
-from agentos_lsp.effects.git import changes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from agentos_lsp.effects.files import Disk
     from agentos_lsp.effects.git import live
     from agentos_lsp.runtime.workspace import Workspace
 
@@ -112,23 +111,24 @@ async def accept(workspace: Workspace, sides: Sides, opened: Callable[[str], Ope
     if before is not None and not before.is_saved:
         return f"{change.old_path} has unsaved changes in your editor; save or undo them, then accept."
     if change.status == "modified" and not change.binary:
-        return await _accept_text(root, sides, editor)
+        return await _accept_text(workspace, sides, editor)
     if editor is not None:
-        if change.status == "added" and not change.binary and not await _on_disk(root, item.path):
+        if change.status == "added" and not change.binary and not await _on_disk(workspace.disk, root, item.path):
             return _fill(sides, editor)
         if not editor.is_saved:
             return f"{item.path} has unsaved changes in your editor; save or undo them, then accept."
     return await asyncio.to_thread(_accept_file, workspace, sides)
 
 
-async def _on_disk(root: str, path: str) -> bool:
-    return await asyncio.to_thread(read, root, path) is not None
+async def _on_disk(disk: Disk, root: str, path: str) -> bool:
+    return await asyncio.to_thread(read, disk, root, path) is not None
 
 
-async def _accept_text(root: str, sides: Sides, editor: OpenFile | None) -> Plan | str:
+async def _accept_text(workspace: Workspace, sides: Sides, editor: OpenFile | None) -> Plan | str:
     """Plans to bring hunks into a text that the person may have edited meanwhile."""
+    disk_door, root = workspace.disk, workspace.repository
     item, old, new = sides.item, _data(sides.old), _data(sides.new)
-    disk = await asyncio.to_thread(read, root, item.path)
+    disk = await asyncio.to_thread(read, disk_door, root, item.path)
     if isinstance(disk, str):
         return disk
     if editor is not None and _ODD_LINE.search(editor.text):
@@ -142,13 +142,13 @@ async def _accept_text(root: str, sides: Sides, editor: OpenFile | None) -> Plan
         return found
     mode = item.hunk is None and item.change.old_mode != item.change.new_mode
     program = (item.change.new_mode == _PROGRAM) if mode else None
-    bits = None if program is None or disk is None else _steps(root, [_Step(item.path, disk, disk, program)])
+    bits = None if program is None or disk is None else _steps(disk_door, root, [_Step(item.path, disk, disk, program)])
     if not found:
         return bits or f"Your own {item.path} has this already."
     if editor is not None:
         wanted = [Replacement(one.start, one.end, _text(form.words(one))) for one in found]
         return _through_editor(item.path, editor, wanted, bits)
-    return _steps(root, [_Step(item.path, disk, form.restored(hunks.edited(bare, found)), program)])
+    return _steps(disk_door, root, [_Step(item.path, disk, form.restored(hunks.edited(bare, found)), program)])
 
 
 def _fitting(item: hunks.Item, old: bytes, new: bytes, text: bytes) -> tuple[hunks.Edit, ...] | str:
@@ -191,7 +191,7 @@ def _accept_file(workspace: Workspace, sides: Sides) -> Plan | str:
     """Plans to bring a whole file into the checkout: added, deleted, renamed, binary, or with another mode."""
     root, change = workspace.repository, sides.item.change
     old_path = change.old_path or change.path
-    disk = read(root, old_path)
+    disk = read(workspace.disk, root, old_path)
     if isinstance(disk, str):
         return disk
     steps: list[_Step] = []
@@ -207,17 +207,17 @@ def _accept_file(workspace: Workspace, sides: Sides) -> Plan | str:
         steps += left
     if not steps:
         return f"Your checkout has this change of {change.path} already."
-    return _steps(root, steps)
+    return _steps(workspace.disk, root, steps)
 
 
 def _made(workspace: Workspace, sides: Sides) -> list[_Step] | str:
     """Returns the step that makes a file under its new name; none if it is there, and the same."""
     root, path = workspace.repository, sides.item.path
-    there = read(root, path)
+    there = read(workspace.disk, root, path)
     if isinstance(there, str):
         return there
     if there is None:
-        content = changes.for_folder(workspace.common_dir, root, path, _data(sides.new))
+        content = workspace.git.for_folder(workspace.common_dir, root, path, _data(sides.new))
         return [_Step(path, None, content, sides.item.change.new_mode == _PROGRAM)]
     same = hunks.plain(there, _data(sides.new))[0] == _data(sides.new)
     return [] if same else f"Your checkout has another {path}; nothing was changed."
@@ -250,13 +250,13 @@ async def reject(workspace: Workspace, sides: Sides) -> Plan | str:
 def _reject(workspace: Workspace, sides: Sides) -> Plan | str:
     root, item = workspace.root, sides.item
     change = item.change
-    disk = read(root, item.path)
+    disk = read(workspace.disk, root, item.path)
     if isinstance(disk, str):
         return disk
     steps: list[_Step] = []
     if sides.old is not None and change.status in {"deleted", "renamed"}:
         old_path = change.old_path or item.path
-        content = changes.for_folder(workspace.common_dir, root, old_path, _data(sides.old))
+        content = workspace.git.for_folder(workspace.common_dir, root, old_path, _data(sides.old))
         steps.append(_Step(old_path, None, content, sides.old.mode == _PROGRAM))
     if change.status != "deleted":
         if disk is None:
@@ -273,7 +273,7 @@ def _reject(workspace: Workspace, sides: Sides) -> Plan | str:
             after = disk if change.status == "mode" else form.restored(_data(sides.old))
             program = change.old_mode == _PROGRAM
         steps.append(_Step(item.path, disk, after, program))
-    return _steps(root, steps)
+    return _steps(workspace.disk, root, steps)
 
 
 def _unfit(sides: Sides) -> str | None:
@@ -292,20 +292,20 @@ def _data(side: diff.Side | None) -> bytes:
     return b"" if side is None or side.data is None else side.data
 
 
-def read(root: str, path: str) -> bytes | str | None:
+def read(disk: Disk, root: str, path: str) -> bytes | str | None:
     """Returns a file's content, None if there is none, or a sentence that says why it cannot be used."""
-    with tree.ConfinedTree(root) as files:
+    with disk.files(root) as files:
         found = files.read(path, limit_bytes=LIMIT_BYTES)
     if isinstance(found, Refused):
         return None if found.reason == "missing" else found.message
     return f"{path} is too large to be handled by itself." if found.truncated else found.data
 
 
-def _steps(root: str, steps: Sequence[_Step]) -> Plan:
+def _steps(disk: Disk, root: str, steps: Sequence[_Step]) -> Plan:
     """Returns the plan that carries out steps in order; if one is refused, those before are taken back."""
 
     def carry_out() -> str | None:
-        with tree.ConfinedTree(root) as files:
+        with disk.files(root) as files:
             for number, step in enumerate(steps):
                 done = files.exchange(step.path, step.before, step.after, program=step.program)
                 if isinstance(done, Refused):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from agentos_lsp.domain.state import SessionState
+    from agentos_lsp.effects.files import Disk
     from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.workspace import Workspace
 
@@ -70,6 +71,7 @@ class Reviews:
         own: Finds a session that this runtime owns.
         owned: Those that it owns now, as they come and go.
         to_end: Carries an act out also when the connection that asked for it goes away.
+        disk: Where the person's own files are.
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class Reviews:
         own: Callable[[ids.SessionId], Coroutine[Any, Any, Session]],
         owned: dict[ids.SessionId, Session],
         to_end: Callable[[Coroutine[Any, Any, Outcome]], Coroutine[Any, Any, Outcome]],
+        disk: Disk,
     ) -> None:
         self._own = own
         self._owned = owned
         self._to_end = to_end
+        self._disk = disk
         self._listeners: list[Callable[[ids.SessionId], None]] = []
         self._followed: set[ids.SessionId] = set()
         self._pages: dict[ids.SessionId, tuple[int, Mapping[str, str], change_page.Page]] = {}
@@ -162,7 +166,7 @@ class Reviews:
 
     def own_text(self, root: str, path: str) -> bytes | None:
         """Returns what a file of the person's checkout holds; None if it cannot be read. For threads."""
-        found = review_plan.read(root, path)
+        found = review_plan.read(self._disk, root, path)
         return found if isinstance(found, bytes) else None
 
     # --- what a person does ------------------------------------------------------------------------------------

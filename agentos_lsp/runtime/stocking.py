@@ -7,8 +7,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.errors import AgentosError
-from agentos_lsp.effects.git import filling, repository, spares
-from agentos_lsp.effects.process import helpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +29,8 @@ async def restock(workspace: Workspace, count: int, cancelled: Callable[[], bool
     """
 
     def make() -> None:
-        checkout = repository.probe(workspace.checkout.root)
-        means = filling.Means(helpers=helpers.run, nice=NICE, shelf=workspace.shelf)
-        spares.make(checkout, means, count=count, cancelled=cancelled)
+        checkout = workspace.git.probe(workspace.checkout.root)
+        workspace.git.restock(checkout, workspace.shelf, count, NICE, cancelled)
 
     try:
         await asyncio.to_thread(make)

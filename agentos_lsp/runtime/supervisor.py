@@ -17,6 +17,7 @@ from agentos_lsp.runtime import (
     asking,
     cancelling,
     confining,
+    doors,
     ending,
     forecast,
     governing,
@@ -45,9 +46,8 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain.command import verdict
     from agentos_lsp.domain.state import SessionState
-    from agentos_lsp.effects import agents
+    from agentos_lsp.effects import Log, agents
     from agentos_lsp.effects.git.worktrees import Worktree
-    from agentos_lsp.effects.store import Store
     from agentos_lsp.runtime import policies
 
 LOG = logging.getLogger(__name__)
@@ -70,9 +70,10 @@ class Parts:
         confiner: What this machine can hold of them.
         models: The language models that the person configured; None for none.
         spares: How many worktrees are kept ready for each repository in use.
+        doors: What sessions stand on; None for those to this machine.
     """
 
-    store: Store
+    store: Log
     state_folder: Path
     agent: Callable[[str, str | None, str | None], agents.Agent]
     policies: policies.Policies
@@ -82,6 +83,7 @@ class Parts:
     confiner: confining.Confiner
     models: models.Models | None = None
     spares: int = 0
+    doors: doors.Doors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class Runtime(reading.Reader, asking.Asking):
         self._sessions: dict[ids.SessionId, session.Session] = {}
         super().__init__(parts.store, self._sessions)
         self._parts = parts
-        self.orphans = orphans.Orphans(parts.store, parts.state_folder)
+        self.doors = parts.doors or doors.real()
+        self.orphans = orphans.Orphans(parts.store, parts.state_folder, self.doors.git)
         self.streams, self.models = streams.Streams(), parts.models or models.Models(None, parts.environment, parts.now)
         self._telling = telling.Telling()
         self.subscribe = self._telling.subscribe
@@ -120,7 +123,7 @@ class Runtime(reading.Reader, asking.Asking):
         self._forecaster = forecast.Forecaster(self._sessions.values)
         self._closing = False
         self._forecasting: list[asyncio.Task[None]] = []
-        self.reviews = reviewing.Reviews(self._own, self._sessions, self._to_end)
+        self.reviews = reviewing.Reviews(self._own, self._sessions, self._to_end, self.doors.disk)
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -186,11 +189,13 @@ class Runtime(reading.Reader, asking.Asking):
             self._parts.store,
             self._parts.environment if wanted.environment is None else wanted.environment,
             self._parts.now,
+            self.doors,
         )
         in_force = await self.policy.of(workspace)
         self._parts.store.claim(name)
         if wanted.environment is not None:
-            await asyncio.to_thread(inherited.keep, self._parts.state_folder, name, wanted.environment)
+            disk, folder = self.doors.disk, self._parts.state_folder
+            await asyncio.to_thread(inherited.keep, disk, folder, name, wanted.environment)
         one = session.Session(name, [], self._world())
         try:
             await one.record(
@@ -317,7 +322,7 @@ class Runtime(reading.Reader, asking.Asking):
                 if await asyncio.to_thread(self._parts.store.read, known.session):
                     message = f"The trace of {known.session} says that it has ended, so it cannot go on under its name."
                     raise UserError(message, f"What is worth keeping is in {worktree.folder}.")
-                await recovery.adopt(one, known, worktree, self._parts.state_folder, by)
+                await recovery.adopt(one, known, worktree, self._parts.state_folder, by, self.doors)
             finally:
                 if one.state.sequence:
                     self._sessions[known.session] = one
@@ -464,12 +469,12 @@ class Runtime(reading.Reader, asking.Asking):
     async def _take_up(self, one: session.Session, log: list[events.AnyEvent]) -> None:
         """Brings a session that exists on the disk to where it can go on."""
         now, parts = one.state, self._parts
-        kept = await asyncio.to_thread(inherited.find, parts.state_folder, one.id)
+        kept = await asyncio.to_thread(inherited.find, self.doors.disk, parts.state_folder, one.id)
         environment = parts.environment if kept is None else kept
         follows = await recovery.recover(
             one,
             log,
-            lambda: Workspace.reopen(now, parts.state_folder, parts.store, environment, parts.now),
+            lambda: Workspace.reopen(now, parts.state_folder, parts.store, environment, parts.now, self.doors),
         )
         if follows == "remove":
             await ending.remove_worktree(one, log)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,21 +16,8 @@ from agentos_lsp.domain.command import surroundings as around
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.inspection import changed
 from agentos_lsp.effects import config
-from agentos_lsp.effects.files import outcomes, tree
-from agentos_lsp.effects.git import (
-    changes,
-    commits,
-    filling,
-    merges,
-    orphans,
-    repository,
-    settling,
-    spares,
-    trash,
-    updating,
-    worktrees,
-)
-from agentos_lsp.effects.process import helpers, ports
+from agentos_lsp.effects.files import outcomes
+from agentos_lsp.effects.git import commits, merges, repository, spares, updating, worktrees
 from agentos_lsp.effects.process.sandbox.plan import Limits, Place
 from agentos_lsp.runtime import branch as branches
 from agentos_lsp.runtime import change, commands, inherited, uncut
@@ -43,8 +29,10 @@ if TYPE_CHECKING:
     from agentos_lsp.domain import confined, state
     from agentos_lsp.domain.command import verdict
     from agentos_lsp.domain.events import MergeStrategy
+    from agentos_lsp.effects import Log
+    from agentos_lsp.effects.files import Files
     from agentos_lsp.effects.process.sandbox import standing
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.runtime.doors import Doors
 
 TOLD_FILE_BYTES = 200_000
 """How much of a file an agent is told at once."""
@@ -102,6 +90,7 @@ class Workspace:
         base: The branch and commit that it began from.
         now: The clock, for commits.
         runner: Its processes.
+        doors: Git and the disk.
     """
 
     def __init__(
@@ -112,8 +101,10 @@ class Workspace:
         base: tuple[str | None, ids.CommitId],
         now: Callable[[], datetime],
         runner: commands.Runner,
+        doors: Doors,
     ) -> None:
         self.session = session
+        self.git, self.disk, self.ports = doors.git, doors.disk, doors.ports
         self.base_branch, self.base_commit = base
         self.runner = runner
         self.checkout = checkout
@@ -124,9 +115,9 @@ class Workspace:
         self._scratch = state_folder / "scratch" / session
         self.shelf = spares.shelf_of(state_folder, checkout.common_dir)
         self._worktree: worktrees.Worktree | None = None
-        self._tree: tree.ConfinedTree | None = None
-        self.branch = branches.Branch(lambda: self.worktree)
-        self.change = change.Change(lambda: self.worktree, self.base_commit)
+        self._tree: Files | None = None
+        self.branch = branches.Branch(self.git, lambda: self.worktree)
+        self.change = change.Change(doors, lambda: self.worktree, self.base_commit)
 
     @classmethod
     async def probe(
@@ -134,42 +125,45 @@ class Workspace:
         folder: str,
         session: ids.SessionId,
         state_folder: Path,
-        store: Store,
+        store: Log,
         environment: Mapping[str, str],
         now: Callable[[], datetime],
+        doors: Doors,
     ) -> Workspace:
         """Finds the repository that a new session begins from.
 
         Raises:
             UserError: There is none that a session can begin from; says what to do.
         """
-        checkout = await asyncio.to_thread(repository.probe, folder)
-        runner = commands.Runner(session, state_folder, store, environment)
-        return cls(session, checkout, state_folder, (checkout.branch, checkout.head), now, runner)
+        checkout = await asyncio.to_thread(doors.git.probe, folder)
+        runner = commands.Runner(session, state_folder, store, environment, doors)
+        return cls(session, checkout, state_folder, (checkout.branch, checkout.head), now, runner, doors)
 
     @classmethod
     async def reopen(
         cls,
         known: state.SessionState,
         state_folder: Path,
-        store: Store,
+        store: Log,
         environment: Mapping[str, str],
         now: Callable[[], datetime],
+        doors: Doors,
     ) -> Workspace:
         """Finds the place of a session that a former runtime left behind.
 
         Raises:
             UserError: Its repository is gone.
         """
-        checkout = await asyncio.to_thread(repository.probe, known.repository)
-        runner = commands.Runner(known.session, state_folder, store, environment)
-        one = cls(known.session, checkout, state_folder, (known.base_branch, known.base_commit), now, runner)
+        checkout = await asyncio.to_thread(doors.git.probe, known.repository)
+        runner = commands.Runner(known.session, state_folder, store, environment, doors)
+        base = (known.base_branch, known.base_commit)
+        one = cls(known.session, checkout, state_folder, base, now, runner, doors)
         if known.worktree is not None:
             at = known.worktree
             one._worktree = worktrees.Worktree(at.folder, at.admin, at.branch, known.base_commit)
             one._scratch = Path(at.scratch)
             if await one.is_there():
-                one._tree = await asyncio.to_thread(tree.ConfinedTree, at.folder)
+                one._tree = await asyncio.to_thread(doors.disk.files, at.folder)
         return one
 
     @property
@@ -193,12 +187,12 @@ class Workspace:
 
     async def is_there(self) -> bool:
         """Whether the worktree's folder is still on disk."""
-        return self._worktree is not None and await asyncio.to_thread(Path(self._worktree.folder).is_dir)
+        return self._worktree is not None and await asyncio.to_thread(self.disk.has_folder, self._worktree.folder)
 
     async def policy_file(self) -> bytes | None:
         """Returns the repository's own policy as it was in the commit that the session began from."""
         return await asyncio.to_thread(
-            changes.base_text, self.checkout.common_dir, self.base_commit, config.REPOSITORY_FILE
+            self.git.base_text, self.checkout.common_dir, self.base_commit, config.REPOSITORY_FILE
         )
 
     async def create(self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Created:
@@ -210,8 +204,8 @@ class Workspace:
         """
 
         def make() -> worktrees.Worktree | None:
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return worktrees.create(
+            self.disk.make_folder(self._scratch)
+            return self.git.create_worktree(
                 self.checkout,
                 str(self._folder),
                 ids.branch_name(self.session),
@@ -219,7 +213,7 @@ class Workspace:
                 lock_reason=f"agentos session {self.session}",
                 progress=progress,
                 cancelled=cancelled,
-                means=filling.Means(helpers=helpers.run, shelf=self.shelf),
+                shelf=self.shelf,
             )
 
         try:
@@ -235,7 +229,7 @@ class Workspace:
             await self._empty()
             raise UserError("The start was cancelled; nothing is left behind.", "Start the session again if you like.")
         self._worktree = made
-        self._tree = await asyncio.to_thread(tree.ConfinedTree, made.folder)
+        self._tree = await asyncio.to_thread(self.disk.files, made.folder)
         return Created(made.folder, made.admin_dir, made.branch, str(self._scratch))
 
     async def remove_half_made(self) -> None:
@@ -243,9 +237,9 @@ class Workspace:
         branch = ids.branch_name(self.session)
         admin = f"{self.checkout.common_dir}/worktrees/{self.session}"
         half = worktrees.Worktree(str(self._folder), admin, branch, self.base_commit)
-        tip = await asyncio.to_thread(repository.resolve, self.checkout, branch)
+        tip = await asyncio.to_thread(self.git.resolve, self.checkout, branch)
         unmoved = tip is None or tip == self.base_commit
-        await asyncio.to_thread(lambda: worktrees.remove(half, delete_branch=unmoved))
+        await asyncio.to_thread(lambda: self.git.remove_worktree(half, delete_branch=unmoved))
         await self._empty()
 
     async def remove(self, merged: ids.CommitId | None) -> bool:
@@ -260,14 +254,14 @@ class Workspace:
         known = self.worktree
         kept = merged is not None and await self.tip() not in {None, merged}
         await self.close()
-        await asyncio.to_thread(lambda: worktrees.remove(known, delete_branch=not kept))
+        await asyncio.to_thread(lambda: self.git.remove_worktree(known, delete_branch=not kept))
         await self._empty()
         return kept
 
     async def clear_remains(self) -> None:
         """Removes what a killed runtime left half done in a worktree that this one has taken over."""
         lock = Path(self.worktree.admin_dir, "index.lock")
-        await asyncio.to_thread(lambda: lock.unlink(missing_ok=True))
+        await asyncio.to_thread(self.disk.remove_file, lock)
         await asyncio.to_thread(self.runner.clear_remains)
 
     async def close(self) -> None:
@@ -278,10 +272,10 @@ class Workspace:
             await asyncio.to_thread(held.close)
 
     async def _empty(self) -> None:
-        await asyncio.to_thread(trash.empty, str(self._folder.parent))
-        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
-        await asyncio.to_thread(ports.free, self.state_folder, self.session)
-        await asyncio.to_thread(inherited.forget, self.state_folder, self.session)
+        await asyncio.to_thread(self.git.empty_trash, str(self._folder.parent))
+        await asyncio.to_thread(self.disk.remove_folder, self._scratch)
+        await asyncio.to_thread(self.ports.free, self.state_folder, self.session)
+        await asyncio.to_thread(inherited.forget, self.disk, self.state_folder, self.session)
         await asyncio.to_thread(self.runner.clear_remains)
 
     async def read(self, path: str) -> tuple[str, int] | Refused:
@@ -362,7 +356,7 @@ class Workspace:
 
     async def links(self, judged: verdict.Assessment, given: around.Surroundings) -> dict[str, str]:
         """Finds the symbolic links that the words of a line may lead through."""
-        return await asyncio.to_thread(commands.links, judged, given.cwd, self.root)
+        return await asyncio.to_thread(commands.links, self.disk, judged, given.cwd, self.root)
 
     def with_links(self, given: around.Surroundings, links: Mapping[str, str]) -> around.Surroundings:
         """Returns the surroundings with links made known."""
@@ -374,18 +368,18 @@ class Workspace:
 
     async def base_text(self, path: str) -> bytes | None:
         """Returns a file as it was where the session began."""
-        return await asyncio.to_thread(changes.base_text, self.checkout.common_dir, self.base_commit, path)
+        return await asyncio.to_thread(self.git.base_text, self.checkout.common_dir, self.base_commit, path)
 
     async def stage(self, paths: tuple[str, ...] | None) -> Staged:
         """Captures the tree that a commit would have; what is inspected is byte for byte what is committed."""
         return await asyncio.to_thread(self._stage, paths)
 
     def _stage(self, paths: tuple[str, ...] | None) -> Staged:
-        staged = commits.stage_tree(self.worktree, paths)
+        staged = self.git.stage_tree(self.worktree, paths)
         common = self.checkout.common_dir
         files = tuple(
-            changed.file(one, changes.base_text(common, ids.CommitId(staged.tree), one.path))
-            for one in changes.between(common, staged.parent, staged.tree)
+            changed.file(one, self.git.base_text(common, ids.CommitId(staged.tree), one.path))
+            for one in self.git.between(common, staged.parent, staged.tree)
         )
         return Staged(staged, files)
 
@@ -393,20 +387,20 @@ class Workspace:
         """Commits what was staged, in the person's name, with the session in a trailer."""
 
         def make() -> ids.CommitId:
-            who = repository.identity(self.checkout)
+            who = self.git.identity(self.checkout)
             trailers = {"AgentOS-Session": self.session}
-            return commits.commit(self.worktree, staged.staged, message, who, trailers, self.now())
+            return self.git.commit(self.worktree, staged.staged, message, who, trailers, self.now())
 
         return await asyncio.to_thread(make)
 
     async def lost(self) -> Losses:
         """Says what a discard would lose."""
-        unmerged = await asyncio.to_thread(orphans.unmerged, self.worktree, None)
+        unmerged = await asyncio.to_thread(self.git.unmerged, self.worktree, None)
         return Losses(unmerged.commits, unmerged.uncommitted)
 
     async def tip(self) -> ids.CommitId | None:
         """Returns where the session's branch is, None if it is gone."""
-        return await asyncio.to_thread(repository.resolve, self.checkout, self.worktree.branch)
+        return await asyncio.to_thread(self.git.resolve, self.checkout, self.worktree.branch)
 
     async def change_between(self, older: ids.CommitId, newer: ids.CommitId) -> tuple[policy.ChangedFile, ...]:
         """Returns what changed from one commit to another, as the inspector sees it."""
@@ -414,8 +408,8 @@ class Workspace:
         def look() -> tuple[policy.ChangedFile, ...]:
             common = self.checkout.common_dir
             return tuple(
-                changed.file(one, changes.base_text(common, newer, one.path))
-                for one in changes.between(common, older, newer)
+                changed.file(one, self.git.base_text(common, newer, one.path))
+                for one in self.git.between(common, older, newer)
             )
 
         return await asyncio.to_thread(look)
@@ -430,7 +424,7 @@ class Workspace:
         Raises:
             UserError: There is no such branch.
         """
-        found = await asyncio.to_thread(repository.resolve, self.checkout, branch)
+        found = await asyncio.to_thread(self.git.resolve, self.checkout, branch)
         if found is None:
             raise UserError(f"There is no branch {branch}.", "Name another as `into`; `git branch` lists them.")
         return found
@@ -441,11 +435,11 @@ class Workspace:
         """Merges the session's branch; see `merges.merge`."""
 
         def make() -> merges.Merged | merges.Conflicted | merges.Refused:
-            checkout = repository.probe(self.checkout.root)
+            checkout = self.git.probe(self.checkout.root)
             prefix = f"{checkout.root}/"
             protected = frozenset(path.removeprefix(prefix) for path in unsaved if path.startswith(prefix))
-            who = repository.identity(checkout)
-            return merges.merge(
+            who = self.git.identity(checkout)
+            return self.git.merge(
                 checkout,
                 self.worktree.branch,
                 into,
@@ -465,7 +459,7 @@ class Workspace:
         """Tells, after a crash, how a merge ended; see `settling.merged_commit`."""
         mark = f"AgentOS-Session: {self.session}"
         return await asyncio.to_thread(
-            lambda: settling.merged_commit(self.checkout, into, before, source, mark, rebased=rebased)
+            lambda: self.git.merged_commit(self.checkout, into, before, source, mark, rebased=rebased)
         )
 
     def confine(self, chosen: standing.Chosen, wanted: confined.Confinement, limits: Limits) -> None:
@@ -493,7 +487,7 @@ class Workspace:
         return self._worktree
 
     @property
-    def _files(self) -> tree.ConfinedTree:
+    def _files(self) -> Files:
         if self._tree is None:
             message = "the worktree is gone"
             raise EffectError("files", f"use the files of {self.session}", message, retry_may_help=False)

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agentos_lsp.domain import events, ids, state
-    from agentos_lsp.effects.store import Store
+    from agentos_lsp.effects import Log
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """The log, the clock, names for new things, and who is told."""
 
-    store: Store
+    store: Log
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     publish: Callable[[events.AnyEvent, state.SessionState], None]

@@ -84,7 +84,7 @@ async def _preview(client: Client, wanted: protocol.PreviewMerge) -> object:
 async def _undo(client: Client, wanted: protocol.OneSession) -> object:
     unsaved = await asyncio.to_thread(client.unsaved_files)
     merged = await client.runtime.ended(ids.SessionId(wanted.session))
-    done = await merging.undo(merged, unsaved, client.name)
+    done = await merging.undo(merged, client.runtime.doors.git, unsaved, client.name)
     if isinstance(done, merging.Undone):
         return {"undone": True, "into": done.into, "commit": done.commit, "branch": done.branch}
     return {"undone": False, "message": done.message, "paths": list(done.paths)}

@@ -19,7 +19,7 @@ async def preview(desk, name, strategy="merge", into=None, unsaved=NONE):
 
 
 async def undo(desk, name, unsaved=NONE):
-    return await merging.undo(await desk.runtime.ended(ids.SessionId(name)), unsaved, "a test")
+    return await merging.undo(await desk.runtime.ended(ids.SessionId(name)), desk.runtime.doors.git, unsaved, "a test")
 
 
 async def test_a_preview_says_what_a_merge_would_do_and_changes_nothing(house):

@@ -1,1 +1,190 @@
 """The door to git: worktrees, changes, commits and merges, all in this process; the only place for pygit2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from agentos_lsp.domain import diff
+    from agentos_lsp.domain.ids import CommitId, SessionId
+    from agentos_lsp.effects.git import checkpoints, including, live, merges, past, updating
+    from agentos_lsp.effects.git.commits import Staged
+    from agentos_lsp.effects.git.orphans import Orphan, Unmerged
+    from agentos_lsp.effects.git.repository import Checkout, Identity
+    from agentos_lsp.effects.git.worktrees import Worktree
+
+
+class Tracked(Protocol):
+    """A worktree's change against a commit, kept current; see `live.Tracked`."""
+
+    def touch(self, *paths: str) -> None:
+        """Says that files or folders may have changed."""
+
+    def distrust(self) -> None:
+        """Says that anything may have changed."""
+
+    def is_interesting(self, folder: str) -> bool:
+        """Whether what is written in a folder can be part of the change."""
+
+    def current(self) -> live.Current:
+        """Brings the change up to date; the same value as before if nothing has changed."""
+
+
+class Git(Protocol):
+    """Git as sessions use it, on the disk (`on_disk.OnDisk`) or in memory; plain functions for threads.
+
+    Each method is described where the module of the same words has it.
+    """
+
+    def probe(self, path: str) -> Checkout:
+        """See `repository.probe`."""
+
+    def resolve(self, checkout: Checkout, branch: str) -> CommitId | None:
+        """See `repository.resolve`."""
+
+    def identity(self, checkout: Checkout) -> Identity:
+        """See `repository.identity`."""
+
+    def common_ancestor(self, checkout: Checkout, one: CommitId, other: CommitId) -> CommitId | None:
+        """See `repository.common_ancestor`."""
+
+    def hooks_folder(self, common_dir: str) -> str:
+        """See `repository.hooks_folder`."""
+
+    def create_worktree(
+        self,
+        checkout: Checkout,
+        folder: str,
+        branch: str,
+        commit: CommitId,
+        *,
+        lock_reason: str,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+        shelf: str,
+    ) -> Worktree | None:
+        """See `worktrees.create`; spares are on the shelf."""
+
+    def remove_worktree(self, worktree: Worktree, *, delete_branch: bool) -> None:
+        """See `worktrees.remove`."""
+
+    def empty_trash(self, folder: str) -> int:
+        """See `trash.empty`."""
+
+    def restock(self, checkout: Checkout, shelf: str, count: int, nice: int, cancelled: Callable[[], bool]) -> bool:
+        """See `spares.make`."""
+
+    def base_text(self, common_dir: str, commit: CommitId, path: str) -> bytes | None:
+        """See `changes.base_text`."""
+
+    def between(self, common_dir: str, old: str, new: str) -> tuple[diff.FileChange, ...]:
+        """See `changes.between`."""
+
+    def changes(self, worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
+        """See `changes.changes`."""
+
+    def changed_paths(self, worktree: Worktree, base: CommitId) -> tuple[str, ...]:
+        """See `changes.changed_paths`."""
+
+    def for_folder(self, common_dir: str, folder: str, path: str, data: bytes) -> bytes:
+        """See `changes.for_folder`."""
+
+    def tracked(self, worktree: Worktree, base: CommitId) -> Tracked:
+        """See `live.Tracked`."""
+
+    def stage_tree(self, worktree: Worktree, paths: Sequence[str] | None) -> Staged:
+        """See `commits.stage_tree`."""
+
+    def commit(
+        self,
+        worktree: Worktree,
+        staged: Staged,
+        message: str,
+        author: Identity,
+        trailers: Mapping[str, str],
+        at: datetime,
+    ) -> CommitId:
+        """See `commits.commit`."""
+
+    def unmerged(self, worktree: Worktree, into: str | None) -> Unmerged:
+        """See `orphans.unmerged`."""
+
+    def orphans(self, state_folder: str, checkout: Checkout, live: AbstractSet[SessionId]) -> tuple[Orphan, ...]:
+        """See `orphans.orphans`."""
+
+    def remove_orphan(self, orphan: Orphan, common_dir: str) -> None:
+        """See `orphans.remove`."""
+
+    def merged_commit(
+        self, checkout: Checkout, into: str, before: CommitId, source: CommitId, mark: str, *, rebased: bool = False
+    ) -> CommitId | None:
+        """See `settling.merged_commit`."""
+
+    def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
+        self,
+        checkout: Checkout,
+        session_branch: str,
+        into: str,
+        strategy: merges.Strategy,
+        message: str,
+        author: Identity,
+        at: datetime,
+        *,
+        protected_paths: frozenset[str],
+        watch: updating.Watch,
+    ) -> merges.Merged | merges.Refused | merges.Conflicted:
+        """See `merges.merge`."""
+
+    def preview(
+        self, checkout: Checkout, session_branch: str, into: str, strategy: merges.Strategy = "merge"
+    ) -> merges.MergePreview:
+        """See `merges.preview`."""
+
+    def hindrance(
+        self, checkout: Checkout, found: merges.MergePreview, into: str, protected_paths: frozenset[str]
+    ) -> merges.Refused | None:
+        """See `merges.hindrance`."""
+
+    def undo(
+        self, checkout: Checkout, into: str, made: CommitId, before: CommitId, protected: frozenset[str]
+    ) -> merges.Refused | None:
+        """See `merges.undo`."""
+
+    def keep_branch(self, checkout: Checkout, branch: str, commit: CommitId) -> bool:
+        """See `merges.keep_branch`."""
+
+    def drop_branch(self, checkout: Checkout, branch: str, commit: CommitId) -> None:
+        """See `merges.drop_branch`."""
+
+    def include(self, checkout: Checkout, worktree: Worktree, wanted: Sequence[str]) -> including.Included:
+        """See `including.include`."""
+
+    def branch_tip(self, worktree: Worktree) -> CommitId | None:
+        """See `past.branch_tip`."""
+
+    def since(self, worktree: Worktree, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
+        """See `past.since`."""
+
+    def keep(self, worktree: Worktree, kind: str, commit: CommitId) -> str:
+        """See `past.keep`."""
+
+    def put_back(self, worktree: Worktree, tip: CommitId, to: CommitId) -> bool:
+        """See `past.put_back`."""
+
+    def take_checkpoint(
+        self, worktree: Worktree, before: CommitId, name: str, message: str, author: Identity, at: datetime
+    ) -> checkpoints.Checkpoint | None:
+        """See `checkpoints.take`."""
+
+    def keep_removed(self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+        """See `checkpoints.keep_removed`."""
+
+    def restore(self, worktree: Worktree, now: CommitId, target: CommitId) -> checkpoints.Restored:
+        """See `checkpoints.restore`."""
+
+    def prune(self, common_dir: str, session: str, numbers: Iterable[int]) -> None:
+        """See `checkpoints.prune`."""

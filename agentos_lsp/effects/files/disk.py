@@ -1,0 +1,71 @@
+"""The user's own disk beside worktrees: scratch folders, spools, small files; and how worktrees are opened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentos_lsp.effects.files import tree, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class OnDisk:
+    """See `Disk`."""
+
+    def files(self, root: str) -> tree.ConfinedTree:
+        """Opens a folder; see `tree.ConfinedTree`."""
+        return tree.ConfinedTree(root)
+
+    def watch(self, root: str, wanted: Callable[[str], bool]) -> watch.Watch:
+        """Begins to watch a folder; see `watch.Watch`."""
+        return watch.Watch(root, wanted)
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether a folder is there."""
+        return Path(folder).is_dir()
+
+    def make_folder(self, folder: Path) -> None:
+        """Makes a folder for this user only."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Removes a folder with all in it."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def remove_file(self, file: Path) -> None:
+        """Removes a file if it is there."""
+        file.unlink(missing_ok=True)
+
+    def read_file(self, file: Path) -> bytes | None:
+        """Returns a small file's content."""
+        try:
+            return file.read_bytes()
+        except OSError:
+            return None
+
+    def write_file(self, file: Path, content: bytes) -> None:
+        """Writes a small file for this user only."""
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+    def ends(self, spool: Path, size_bytes: int) -> tuple[int, bytes, bytes]:
+        """Returns a spool's size with its first and last bytes."""
+        size = spool.stat().st_size if spool.exists() else 0
+        if size == 0:
+            return 0, b"", b""
+        with spool.open("rb") as stream:
+            start = stream.read(size_bytes)
+            stream.seek(max(0, size - size_bytes))
+            return size, start, stream.read()
+
+    def links(self, path: str) -> str | None:
+        """Returns where a symbolic link leads."""
+        try:
+            return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - one lstat, on any text
+        except (OSError, ValueError):
+            return None
