@@ -43,7 +43,7 @@ class Attempt:
 class Review:
     """What a person has said so far. All but `notes` are digests, which name contents; see `hunks`.
 
-    `notes` are the words about rejections that the agent was not told yet, in order.
+    `notes` are what the agent was not told yet, of rejections, edits and restores, in order.
     """
 
     looked_at: frozenset[str] = frozenset()
@@ -73,11 +73,16 @@ def apply(review: Review, event: Event) -> Review:
         case "review.asked":
             return replace(review, asked=review.asked | {event.digest})
         case "review.edited":
-            return review if event.note in review.notes else replace(review, notes=(*review.notes, event.note))
+            return noted(review, event.note)
         case "review.told":
             return replace(review, notes=review.notes[event.notes :])
         case _:
             assert_never(event.type)
+
+
+def noted(review: Review, note: str) -> Review:
+    """Returns the review with something that the agent is to be told; not twice in one breath."""
+    return review if note in review.notes else replace(review, notes=(*review.notes, note))
 
 
 def _without(review: Review, wanted: events.Wanted, path: str) -> tuple[Attempt, ...]:
@@ -96,6 +101,15 @@ def edit(paths: Sequence[str]) -> str:
         f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
     )
     return f"A person edited {shown} in your worktree; read it again before you change it."
+
+
+def restored(number: int) -> str:
+    """Says to an agent that its worktree's files are those of a checkpoint."""
+    when = "where the session began" if number == 0 else f"at checkpoint {number}"
+    return (
+        f"A person brought the files of your worktree back to how they were {when}; your commits stay. Look at the"
+        " change with git, and read files again before you change them."
+    )
 
 
 def request(item: hunks.Item, text: str) -> str:

@@ -133,6 +133,7 @@ class SessionState:
     paused: bool = False
     interrupted: bool = False
     merging: events.MergeAttempted | None = None
+    trial: tree_events.MergeTrialBegan | None = None
     discarding: bool = False
     review: reviewed.Review = field(default_factory=reviewed.Review)
     ended: Literal["", "merged", "undone", "discarded", "failed"] = ""
@@ -352,7 +353,7 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case tree_events.CheckpointRestoreAttempted():
             undone = f"restore it again, or checkpoint {event.undo} to undo it"
             notice = f"Checkpoint {event.number} is being restored. If this stays here it was cut off: {undone}."
-            return replace(state, notice=notice)
+            return replace(state, notice=notice, review=reviewed.noted(state.review, reviewed.restored(event.number)))
         case tree_events.CheckpointRestored():
             return replace(state, notice=f"The files are those of checkpoint {event.number}.")
         case tree_events.WorktreeReadied():
@@ -366,6 +367,11 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return replace(state, ended="undone", merge_commit=None, notice=notice)
         case tree_events.MergeUndoRefused():
             return replace(state, notice=event.reason)
+        case tree_events.MergeTrialBegan():
+            return replace(state, trial=event)
+        case tree_events.MergeTrialEnded():
+            kept = f"Changed while checks ran, and left so: {', '.join(event.kept[:5])}." if event.kept else ""
+            return replace(state, trial=None, notice=kept or state.notice)
         case tree_events.ConflictForecast():
             others = {name: places for name, places in state.forecasts.items() if name != event.other}
             return replace(state, forecasts={**others, event.other: event.places} if event.places else others)

@@ -89,6 +89,21 @@ class MergeUndoRefused(Event):
     paths: tuple[str, ...] = ()
 
 
+class MergeTrialBegan(Event):
+    """The worktree, whose files are those of `commit`, is given those of `tree` while checks run before a merge."""
+
+    type: Literal["merge.trial_began"] = "merge.trial_began"
+    commit: CommitId
+    tree: str
+
+
+class MergeTrialEnded(Event):
+    """The worktree has its own files again, but for `kept`, which were changed meanwhile."""
+
+    type: Literal["merge.trial_ended"] = "merge.trial_ended"
+    kept: tuple[str, ...] = ()
+
+
 class ForecastPlace(Record):
     """Lines of a file, from `line` (counted from 0 in this session's worktree) on; None for the whole file."""
 
@@ -115,4 +130,6 @@ TreeEvent = (
     | ConflictForecast
     | WorktreeReadied
     | SessionKept
+    | MergeTrialBegan
+    | MergeTrialEnded
 )

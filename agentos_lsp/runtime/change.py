@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import posixpath
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Change:
         self._folders: set[str] = set()
         self._looking = asyncio.Lock()
         self._own: set[str] = set()
-        self._announced: list[str] = []
+        self._announced: Counter[str] = Counter()
         self._commands = 0
         self._has_run = False
         self.writers: Mapping[str, Writer] = {}
@@ -91,7 +92,7 @@ class Change:
         writers: dict[str, Writer] = {path: who for path, who in self.writers.items() if path in current.rows}
         edited: list[str] = []
         for path in differing:
-            if path in own or any(path.startswith(f"{folder}/") for folder in own):
+            if path in own or any(above in own for above in _above(path)):
                 who: Writer | None = "tool"
             elif has_run:
                 who = "command"
@@ -115,7 +116,7 @@ class Change:
 
     def announce(self, *paths: str) -> None:
         """Says which files the runtime is about to write, so that nobody else is taken for their writer."""
-        self._announced += self._relative(paths)
+        self._announced.update(self._relative(paths))
 
     def _relative(self, paths: tuple[str, ...]) -> list[str]:
         root = self._worktree().folder
@@ -127,9 +128,7 @@ class Change:
         if paths:
             relative = self._relative(paths)
             self._own.update(relative)
-            for path in relative:
-                if path in self._announced:
-                    self._announced.remove(path)
+            self._announced -= Counter(relative)
             if self._tracked is not None:
                 self._tracked.touch(*relative)
         elif self._tracked is not None:
@@ -194,6 +193,12 @@ class Change:
         if held is not None:
             asyncio.get_running_loop().remove_reader(held.descriptor)
             held.close()
+
+
+def _above(path: str) -> list[str]:
+    """Returns the folders that a path lies in."""
+    names = path.split("/")
+    return ["/".join(names[:count]) for count in range(1, len(names))]
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:

@@ -100,13 +100,24 @@ async def restore(journal: Journal, workspace: Workspace, number: int, by: str) 
 
     async def carry_out() -> Restored:
         await journal.record(tree_events.CheckpointRestoreAttempted, durable=True, number=number, undo=undo, by=by)
-        done = await asyncio.to_thread(workspace.git.restore, workspace.worktree, now, target)
+        done = await exchange(workspace, now, target)
         await journal.record(
             tree_events.CheckpointRestored, durable=True, number=number, undo=undo, files=done.files, kept=done.kept
         )
         return Restored(undo, done.files, done.kept)
 
     return await uncut.finish(carry_out())
+
+
+async def exchange(workspace: Workspace, now: str, target: str) -> checkpoints.Restored:
+    """Replaces the worktree's files, which are those of `now`, by those of `target`, and nobody is taken for a writer.
+
+    Raises:
+        EffectError: git or the disk failed.
+    """
+    git, worktree = workspace.git, workspace.worktree
+    paths = await asyncio.to_thread(git.paths_between, worktree.common_dir, now, target)
+    return await workspace.change.touching(lambda: git.restore(worktree, now, target), *paths)
 
 
 async def diff(journal: Journal, workspace: Workspace, older: int, newer: int | None) -> str:

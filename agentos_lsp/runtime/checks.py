@@ -1,4 +1,4 @@
-"""Runs the commands that must pass before a commit, on the very tree that would be committed.
+"""Runs the commands that must pass before a commit or a merge, on the very tree that would be committed.
 
 They run in the worktree, while it holds that tree and nothing else that git keeps: a clean checkout would cost seconds
 on a large repository, and would lack what is ignored and yet needed (installed packages, settings). That the tree is
@@ -19,9 +19,10 @@ from agentos_lsp.runtime import uncut
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.ids import CallId
+    from agentos_lsp.domain.state import SessionState
     from agentos_lsp.runtime.commands import Finished
     from agentos_lsp.runtime.journal import Clearance, Journal
-    from agentos_lsp.runtime.workspace import Staged, Workspace
+    from agentos_lsp.runtime.workspace import Workspace
 
 TOLD_OUTPUT = 4_000
 """How many of the last characters that a failed check printed an agent is told."""
@@ -32,6 +33,26 @@ class Clear(Protocol):
 
     async def __call__(self, call: CallId, line: str, cwd: str, vouched_by: str = "") -> Clearance | agents.ToolResult:
         """Judges a line, asks a person where one must decide, and says what came of it."""
+
+
+class Subject(Protocol):
+    """A tree that is to be checked before it becomes a commit."""
+
+    @property
+    def tree(self) -> str:
+        """Its name in git."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What differs from the commit that it would follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What a branch would hold after a merge."""
+
+    tree: str
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +74,32 @@ def due(rules: policy.Policy, paths: tuple[str, ...]) -> tuple[policy.Check, ...
     )
 
 
-async def run(doors: Doors, call: CallId, staged: Staged) -> tuple[policy.Finding, ...] | agents.ToolResult:
+async def run(
+    doors: Doors, call: CallId, staged: Subject, vouched_by: str = ""
+) -> tuple[policy.Finding, ...] | agents.ToolResult:
     """Runs every check that is due and has not passed on this tree yet.
+
+    Args:
+        doors: The session.
+        call: What its output is recorded under.
+        staged: What is checked; the worktree must hold it.
+        vouched_by: Who lets lines run that would be asked about; empty to ask.
 
     Returns:
         What the checks found; or what the agent is told where a person did not let one run.
     """
-    paths = tuple(path for file in staged.files for path in file.paths)
     found: list[policy.Finding] = []
-    for check in due(doors.rules, paths):
+    for check in due(doors.rules, staged.paths):
         if (check.run, staged.tree) in doors.journal.state.checked:
             continue
-        if _digest(check, staged) in doors.journal.state.waived:
+        if is_waived(doors.journal.state, check, staged.tree):
             continue
         if not await _holds(doors.workspace, staged.tree):
             told = "the worktree holds changes that this commit leaves out. Commit all of them, or put them aside first"
             found.append(_finding(doors.rules, check, staged, f"could not run: {told}."))
             continue
-        clearance = await doors.clear(call, check.run, "", f"policy check {check.name}" if check.vouched else "")
+        vouched = f"policy check {check.name}" if check.vouched else vouched_by
+        clearance = await doors.clear(call, check.run, "", vouched)
         if isinstance(clearance, agents.ToolResult):
             return clearance
         failed = await _run(doors, call, staged, check, clearance)
@@ -79,12 +108,17 @@ async def run(doors: Doors, call: CallId, staged: Staged) -> tuple[policy.Findin
     return tuple(found)
 
 
+def is_waived(now: SessionState, check: policy.Check, tree: str) -> bool:
+    """Whether a person let it pass that a check fails on a tree."""
+    return _digest(check, tree) in now.waived
+
+
 async def _holds(workspace: Workspace, tree: str) -> bool:
     """Whether the worktree, all of it, is what a tree holds."""
     return (await workspace.stage(None)).tree == tree
 
 
-async def _run(doors: Doors, call: CallId, staged: Staged, check: policy.Check, clearance: Clearance) -> str:
+async def _run(doors: Doors, call: CallId, staged: Subject, check: policy.Check, clearance: Clearance) -> str:
     """Runs one check; returns what went wrong, in words, empty if it passed."""
     journal, workspace = doors.journal, doors.workspace
     cleared = clearance.cleared
@@ -126,7 +160,7 @@ async def _run(doors: Doors, call: CallId, staged: Staged, check: policy.Check, 
     return "" if passed else _failure(finished, same=same)
 
 
-async def _cut_off(journal: Journal, call: CallId, staged: Staged, check: policy.Check) -> None:
+async def _cut_off(journal: Journal, call: CallId, staged: Subject, check: policy.Check) -> None:
     await journal.record(
         policy_events.CheckFinished,
         call=call,
@@ -156,11 +190,11 @@ def _failure(finished: Finished, *, same: bool) -> str:
     return f"{how}." + (f" It printed:\n{printed}" if printed else "")
 
 
-def _finding(rules: policy.Policy, check: policy.Check, staged: Staged, told: str) -> policy.Finding:
+def _finding(rules: policy.Policy, check: policy.Check, staged: Subject, told: str) -> policy.Finding:
     action = rules.actions[inspect.CHECK.name]
     message = f"The check {check.name} ({check.run}) {told}"
-    return policy.Finding(f"policy.{inspect.CHECK.name}", action, "", None, message, _digest(check, staged))
+    return policy.Finding(f"policy.{inspect.CHECK.name}", action, "", None, message, _digest(check, staged.tree))
 
 
-def _digest(check: policy.Check, staged: Staged) -> str:
-    return inspect.digest_of(f"{check.name}\0{check.run}\0{staged.tree}")
+def _digest(check: policy.Check, tree: str) -> str:
+    return inspect.digest_of(f"{check.name}\0{check.run}\0{tree}")

@@ -13,11 +13,11 @@ from agentos_lsp.domain import events, policy, tools
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.domain.inspection import inspect
 from agentos_lsp.effects.git import merges, updating
-from agentos_lsp.runtime import checkpoints, commit_call
+from agentos_lsp.runtime import checkpoints, commit_call, proving
 from agentos_lsp.runtime import workspace as workspaces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agentos_lsp.domain.ids import CommitId
     from agentos_lsp.runtime.session import Session
@@ -34,6 +34,13 @@ class Merge:
     into: str | None
     message: str
     by: str
+    run_checks: bool = False
+    """Whether checks may run that nobody has vouched for."""
+
+    @property
+    def agreed_by(self) -> str:
+        """Who lets such checks run; empty for nobody."""
+        return self.by if self.run_checks else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,59 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
         if refused is not None:
             await session.record(events.MergeRefused, into=into, reason=refused.message, paths=refused.paths)
             return refused
-        outcome = await workspace.merge(into, wanted.strategy, message, unsaved, watch)
+        proof = await proving.prove(
+            session, await _planned(workspace, into, wanted), wanted.strategy, wanted.agreed_by, watch
+        )
+        if isinstance(proof, proving.Unproven):
+            await session.record(events.MergeRefused, into=into, reason=proof.reason)
+            return NotMerged("refused", proof.reason, ())
+        outcome = await _make(workspace, into, wanted.strategy, message, unsaved, watch, proof)
     except Exception as error:
         # Whatever failed, the attempt must not look as if it were still under way; and the branch may have moved.
         if await settle_merge(session, f"{error}"):
             return Merged(into, await workspace.branch_commit(into), ())
         raise
     return await _told(session, into, outcome)
+
+
+async def _planned(workspace: Workspace, into: str, wanted: Merge) -> merges.MergePreview:
+    def look() -> merges.MergePreview:
+        checkout = workspace.git.probe(workspace.checkout.root)
+        return workspace.git.preview(checkout, workspace.worktree.branch, into, wanted.strategy)
+
+    return await asyncio.to_thread(look)
+
+
+async def _make(
+    workspace: Workspace,
+    into: str,
+    strategy: events.MergeStrategy,
+    message: str,
+    unsaved: frozenset[str],
+    watch: updating.Watch,
+    proof: proving.Proven,
+) -> merges.Merged | merges.Conflicted | merges.Refused:
+    def make() -> merges.Merged | merges.Conflicted | merges.Refused:
+        checkout = workspace.git.probe(workspace.checkout.root)
+        return workspace.git.merge(
+            checkout,
+            workspace.worktree.branch,
+            into,
+            strategy,
+            message,
+            workspace.git.identity(checkout),
+            workspace.now(),
+            protected_paths=inside(checkout.root, unsaved),
+            watch=watch,
+            proven=proof.tree,
+        )
+
+    return await asyncio.to_thread(make)
+
+
+def inside(root: str, paths: Iterable[str]) -> frozenset[str]:
+    """Returns the absolute paths below a checkout, relative to it."""
+    return frozenset(path.removeprefix(f"{root}/") for path in paths if path.startswith(f"{root}/"))
 
 
 def target(session: Session, into: str | None) -> str:

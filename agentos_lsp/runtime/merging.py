@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from agentos_lsp.domain import ids, tree_events
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.effects.git import merges
-from agentos_lsp.runtime import ending, uncut
+from agentos_lsp.runtime import ending, proving, uncut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agentos_lsp.domain import events, policy
     from agentos_lsp.effects.git import Git
     from agentos_lsp.runtime.session import Session
@@ -24,7 +22,7 @@ class Preview:
     """What a merge would do now.
 
     `paths` would change on the branch; `conflicts` would stop it, as would `hindrance` with its `in_the_way`, findings
-    whose action is to refuse, and what is not `committed` in the worktree.
+    whose action is to refuse, what is not committed in the worktree, and `checks` that may not run or do not pass.
     """
 
     into: str
@@ -35,12 +33,14 @@ class Preview:
     uncommitted: tuple[str, ...]
     hindrance: str
     in_the_way: tuple[str, ...]
+    checks: tuple[proving.Needed, ...] = ()
 
     @property
     def possible(self) -> bool:
         """Whether the merge would be made if it were asked for now."""
         refused = any(finding.action == "refuse" for finding in self.findings)
-        return not (self.conflicts or self.uncommitted or self.hindrance or refused)
+        unclear = any(row.standing in {"ask", "blocked"} for row in self.checks)
+        return not (self.conflicts or self.uncommitted or self.hindrance or refused or unclear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ async def preview(
         found = workspace.git.preview(checkout, workspace.worktree.branch, target, strategy)
         if strategy == "fast-forward" and found.kind == "merge":
             return found, merges.Refused(f"{target} has commits that the session lacks, so it cannot be moved along.")
-        return found, workspace.git.hindrance(checkout, found, target, _inside(checkout.root, unsaved))
+        return found, workspace.git.hindrance(checkout, found, target, ending.inside(checkout.root, unsaved))
 
     found, hindrance = await asyncio.to_thread(look)
     return Preview(
@@ -86,6 +86,7 @@ async def preview(
         uncommitted=uncommitted,
         hindrance="" if hindrance is None else hindrance.reason,
         in_the_way=() if hindrance is None else hindrance.paths,
+        checks=await proving.needed(session, found),
     )
 
 
@@ -128,7 +129,7 @@ async def _undo(
         kept = git.keep_branch(checkout, branch, merged.source_commit)
         refused: merges.Refused | None = None
         try:
-            refused = git.undo(checkout, into, made, before, _inside(checkout.root, unsaved))
+            refused = git.undo(checkout, into, made, before, ending.inside(checkout.root, unsaved))
         except AgentosError as error:
             refused = merges.Refused(str(error))
         if refused is not None and kept:
@@ -141,8 +142,3 @@ async def _undo(
         return ending.NotMerged("refused", refused.reason, refused.paths)
     await session.record(tree_events.MergeUndone, durable=True, into=into, commit=before, branch=branch)
     return Undone(into, before, branch)
-
-
-def _inside(root: str, paths: Iterable[str]) -> frozenset[str]:
-    """Returns the absolute paths below a checkout, relative to it."""
-    return frozenset(path.removeprefix(f"{root}/") for path in paths if path.startswith(f"{root}/"))

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentos_lsp.domain import change_page, diff, events, hunks, ids, review_events, reviewed
+from agentos_lsp.domain import change_page, diff, events, hunks, ids, policy_events, review_events, reviewed
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.runtime import change, review_plan
 
@@ -98,6 +98,10 @@ class Reviews:
         match event:
             case events.CommandStarted(cleared_by=by) if by != "own":
                 one.workspace.change.command_began()
+            case policy_events.CheckStarted():
+                one.workspace.change.command_began()
+            case policy_events.CheckFinished():
+                one.workspace.change.command_ended()
             case events.CommandFinished() if _is_command(one, event.call):
                 one.workspace.change.command_ended()
             case events.SessionInterrupted() | events.TurnFinished():

@@ -15,7 +15,7 @@ from agentos_lsp.domain import approval, events, policy, tools
 from agentos_lsp.domain.command import allowlist, classify, verdict
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects import agents
-from agentos_lsp.runtime import commit_call, file_calls, past, uncut
+from agentos_lsp.runtime import checks, commit_call, file_calls, past, uncut
 from agentos_lsp.runtime import journal as journals
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ class Gate:
     async def settle(self, call: CallId | None) -> str:
         """Deals with commits that did not come through here; returns what the agent should know of them."""
         return await past.settle(self._journal, self._workspace, self._rules, call)
+
+    async def prove(
+        self, call: CallId, proposed: checks.Proposed, vouched_by: str
+    ) -> tuple[policy.Finding, ...] | agents.ToolResult:
+        """Runs the checks that what a merge would leave needs; the worktree holds it. See `checks.run`."""
+        return await checks.run(
+            checks.Doors(self._journal, self._workspace, self._rules, self._clear), call, proposed, vouched_by
+        )
 
     async def check(self, line: str, cwd: str = "") -> verdict.Assessment:
         """Judges a line as if this session asked for it; nothing is recorded and nothing runs."""

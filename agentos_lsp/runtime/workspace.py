@@ -17,7 +17,7 @@ from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.inspection import changed
 from agentos_lsp.effects import config
 from agentos_lsp.effects.files import outcomes
-from agentos_lsp.effects.git import commits, merges, repository, spares, updating, worktrees
+from agentos_lsp.effects.git import commits, repository, spares, worktrees
 from agentos_lsp.effects.process.sandbox.plan import Limits, Place
 from agentos_lsp.runtime import branch as branches
 from agentos_lsp.runtime import change, commands, inherited, uncut
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain import confined, state
     from agentos_lsp.domain.command import verdict
-    from agentos_lsp.domain.events import MergeStrategy
     from agentos_lsp.effects import Log
     from agentos_lsp.effects.files import Files
     from agentos_lsp.effects.process.sandbox import standing
@@ -64,6 +63,11 @@ class Staged:
     def tree(self) -> str:
         """The tree's name in git."""
         return self.staged.tree
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What differs from the parent, under the old names and the new."""
+        return tuple(path for file in self.files for path in file.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,30 +432,6 @@ class Workspace:
         if found is None:
             raise UserError(f"There is no branch {branch}.", "Name another as `into`; `git branch` lists them.")
         return found
-
-    async def merge(
-        self, into: str, strategy: MergeStrategy, message: str, unsaved: frozenset[str], watch: updating.Watch
-    ) -> merges.Merged | merges.Conflicted | merges.Refused:
-        """Merges the session's branch; see `merges.merge`."""
-
-        def make() -> merges.Merged | merges.Conflicted | merges.Refused:
-            checkout = self.git.probe(self.checkout.root)
-            prefix = f"{checkout.root}/"
-            protected = frozenset(path.removeprefix(prefix) for path in unsaved if path.startswith(prefix))
-            who = self.git.identity(checkout)
-            return self.git.merge(
-                checkout,
-                self.worktree.branch,
-                into,
-                strategy,
-                message,
-                who,
-                self.now(),
-                protected_paths=protected,
-                watch=watch,
-            )
-
-        return await asyncio.to_thread(make)
 
     async def merged_commit(
         self, into: str, before: ids.CommitId, source: ids.CommitId, *, rebased: bool = False

@@ -82,11 +82,12 @@ class ChooseModel(OneSession):
 
 
 class MergeSession(OneSession):
-    """Merges; `into` is the branch that the session began from by default."""
+    """Merges; `into` is the branch that the session began from by default, `runChecks` vouches for checks."""
 
     strategy: MergeStrategy = "merge"
     into: str | None = None
     message: Prose = ""
+    run_checks: bool = False
 
 
 class PreviewMerge(OneSession):

@@ -78,6 +78,7 @@ async def _preview(client: Client, wanted: protocol.PreviewMerge) -> object:
         "uncommitted": list(found.uncommitted),
         "hindrance": found.hindrance,
         "inTheWay": list(found.in_the_way),
+        "checks": [{"name": row.check.name, "line": row.check.run, "standing": row.standing} for row in found.checks],
     }
 
 

@@ -175,6 +175,8 @@ FIELDS = {
     "merge.undo_attempted": {"into": "main", "commit": "e" * 40, "back_to": "a" * 40, "by": "editor 1"},
     "merge.undone": {"into": "main", "commit": "a" * 40, "branch": "agentos/fix-it-ab12"},
     "merge.undo_refused": {"into": "main", "reason": "main has commits on top.", "paths": ("a.py",)},
+    "merge.trial_began": {"commit": "c" * 40, "tree": "f" * 40},
+    "merge.trial_ended": {"kept": ("a.py",)},
     "conflict.forecast": {
         "other": "other-cd34",
         "places": (tree_events.ForecastPlace(path="a.py", line=3, lines=2),),

@@ -129,3 +129,19 @@ async def test_checkpoints_go_with_the_session(house, ending):
         await (desk.merge(name) if ending == "merge" else desk.runtime.discard(ids.SessionId(name), "a test"))
     assert house.git("for-each-ref", f"refs/agentos/{name}") == ""
     house.assert_nothing_left()
+
+
+async def test_a_restore_is_told_to_the_agent_and_taken_for_nobodys_edit(house):
+    async with house.open() as desk:
+        name = await played(desk)
+        await desk.runtime.reviews.shown(ids.SessionId(name))
+        await restore(desk, name, 0)
+        shown = await desk.runtime.reviews.shown(ids.SessionId(name))
+        assert shown.changes == ()
+        assert desk.of("review.edited") == []
+        await desk.runtime.prompt(ids.SessionId(name), "Go on", "a test")
+        await desk.event("turn.finished", 3)
+        told = desk.of("turn.started")[-1].prompt
+        assert told.startswith("A person brought the files of your worktree back to how they were where the session")
+        assert told.endswith("Go on")
+        assert (await desk.state(name)).review.notes == ()

@@ -16,7 +16,7 @@ PROMISED = {
     "agentos.session.pause": ("steer", ["session"], []),
     "agentos.session.resume": ("steer", ["session"], []),
     "agentos.session.stop": ("steer", ["session"], []),
-    "agentos.session.merge": ("merge", ["session"], ["strategy", "into", "message"]),
+    "agentos.session.merge": ("merge", ["session"], ["strategy", "into", "message", "runChecks"]),
     "agentos.session.previewMerge": ("observe", ["session"], ["strategy", "into"]),
     "agentos.session.undoMerge": ("merge", ["session"], []),
     "agentos.session.discard": ("merge", ["session"], ["confirm"]),

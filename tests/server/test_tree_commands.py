@@ -77,6 +77,7 @@ async def test_a_merge_is_previewed_made_and_undone(tmp_path):
             "uncommitted": [],
             "hindrance": "",
             "inTheWay": [],
+            "checks": [],
         }
         merged = await screen.command("agentos.session.merge", {"session": session, "strategy": "rebase"})
         assert merged["merged"] is True

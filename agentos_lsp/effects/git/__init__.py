@@ -84,6 +84,9 @@ class Git(Protocol):
     def between(self, common_dir: str, old: str, new: str) -> tuple[diff.FileChange, ...]:
         """See `changes.between`."""
 
+    def paths_between(self, common_dir: str, old: str, new: str) -> tuple[str, ...]:
+        """See `changes.paths_between`."""
+
     def changes(self, worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
         """See `changes.changes`."""
 
@@ -136,6 +139,7 @@ class Git(Protocol):
         *,
         protected_paths: frozenset[str],
         watch: updating.Watch,
+        proven: str | None = None,
     ) -> merges.Merged | merges.Refused | merges.Conflicted:
         """See `merges.merge`."""
 
@@ -183,7 +187,7 @@ class Git(Protocol):
     def keep_removed(self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
         """See `checkpoints.keep_removed`."""
 
-    def restore(self, worktree: Worktree, now: CommitId, target: CommitId) -> checkpoints.Restored:
+    def restore(self, worktree: Worktree, now: str, target: str) -> checkpoints.Restored:
         """See `checkpoints.restore`."""
 
     def prune(self, common_dir: str, session: str, numbers: Iterable[int]) -> None:

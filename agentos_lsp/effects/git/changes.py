@@ -185,6 +185,18 @@ def between(common_dir: str, old: str, new: str) -> tuple[diff.FileChange, ...]:
         )
 
 
+def paths_between(common_dir: str, old: str, new: str) -> tuple[str, ...]:
+    """Returns the paths that differ between two commits or trees.
+
+    Raises:
+        EffectError: One of them is missing, or git failed.
+    """
+    with opening.attempting(f"compare {old} with {new}"):
+        repository = opening.repository(common_dir)
+        rows = trees.difference(repository, trees.tree_of(repository, old), trees.tree_of(repository, new))
+        return tuple(os.fsdecode(path) for path, _, _ in rows)
+
+
 def base_text(common_dir: str, commit: CommitId, path: str) -> bytes | None:
     """Returns a file's contents in a commit, or a link's target; None if it holds no file there.
 

@@ -146,8 +146,10 @@ def forget(common_dir: str, names: Iterable[str]) -> None:
                 opening.repository(common_dir).references.delete(name)
 
 
-def restore(worktree: Worktree, now: CommitId, target: CommitId) -> Restored:
+def restore(worktree: Worktree, now: str, target: str) -> Restored:
     """Replaces the files of one checkpoint, which must have been taken just now, by those of another.
+
+    Both are commits or trees.
 
     What is not in `now` as it is on the disk stays: nothing is overwritten that could not be brought back.
 

@@ -132,6 +132,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
     *,
     protected_paths: frozenset[str],
     watch: updating.Watch = updating.UNWATCHED,
+    proven: str | None = None,
 ) -> Merged | Refused | Conflicted:
     """Merges a session's branch into another, and updates the checkout's files if that branch is checked out there.
 
@@ -147,6 +148,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
         at: When, with its time zone.
         protected_paths: Files of the checkout that are open with unsaved changes, relative to its root.
         watch: Who is told how far it has come, and may cancel it until the branch moves.
+        proven: The only tree that it may leave on the branch; None for any.
 
     Raises:
         UserError: A branch does not exist, or `into` moved while the merge was made.
@@ -159,13 +161,11 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
         found, tip = _planned(repository, strategy, (ours, theirs), session_branch, who)
         if found.tree is None:
             return Conflicted(found.conflicts)
+        if proven not in {None, found.tree}:
+            return Refused(f"{into} or the session moved while the checks ran; merge again.")
         if found.kind == "up-to-date":
             return Merged(CommitId(str(ours.id)), ())
-        if strategy == "fast-forward" and found.kind != "fast-forward":
-            return Refused(
-                f"{into} has commits that {session_branch} lacks; choose a merge commit, a rebase or a squash."
-            )
-        busy = _elsewhere(checkout, into)
+        busy = _unfit(found, strategy, (session_branch, into)) or _elsewhere(checkout, into)
         if busy is not None:
             return busy
         here = worktrees.checked_out(checkout.git_dir) == into
@@ -192,6 +192,13 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
         if refused is not None:
             return refused
         return Merged(CommitId(str(_commit(repository, into).id)), found.paths)
+
+
+def _unfit(found: MergePreview, strategy: Strategy, between: tuple[str, str]) -> Refused | None:
+    """Refuses to move a branch along that has gone on."""
+    if strategy != "fast-forward" or found.kind == "fast-forward":
+        return None
+    return Refused(f"{between[1]} has commits that {between[0]} lacks; choose a merge commit, a rebase or a squash.")
 
 
 def _planned(

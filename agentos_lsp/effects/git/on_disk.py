@@ -48,6 +48,7 @@ class OnDisk:
     empty_trash = staticmethod(trash.empty)
     base_text = staticmethod(changes.base_text)
     between = staticmethod(changes.between)
+    paths_between = staticmethod(changes.paths_between)
     changed_paths = staticmethod(changes.changed_paths)
     for_folder = staticmethod(changes.for_folder)
     tracked = staticmethod(live.Tracked)

@@ -56,6 +56,7 @@ export interface MergeSession extends OneSession {
   strategy?: 'fast-forward' | 'merge' | 'squash' | 'rebase';
   into?: string;
   message?: string;
+  runChecks?: boolean;
 }
 
 export interface PreviewMerge extends OneSession {

@@ -274,6 +274,7 @@ subcommands.preview = {
           table.insert(lines, result.hindrance)
         end
         add('in the way: ', result.inTheWay)
+        add('check: ', vim.tbl_map(function(check) return check.standing .. ': ' .. check.line end, result.checks))
         client.say(table.concat(lines, '\n'), not result.possible and vim.log.levels.WARN or nil)
       end)
     end)

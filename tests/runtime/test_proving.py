@@ -1,0 +1,163 @@
+"""The policy's checks before a merge: on exactly the files that the branch would hold, and none of them left behind."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agentos_lsp.domain import ids
+from agentos_lsp.runtime import ending, merging
+from tests.runtime import support
+
+CHECK = '[[check]]\nname = "sum"\nrun = "python3 check.py"\n'
+PROGRAM = """\
+import pathlib, sys
+found = {name: pathlib.Path(name).exists() for name in ("mine.txt", "yours.txt")}
+print(found)
+sys.exit("both are there" if all(found.values()) and not pathlib.Path("allowed.txt").exists() else 0)
+"""
+YOURS = [{"write": {"path": "yours.txt", "text": "y\n"}}, {"commit": "Add yours", "expect": "ok"}]
+
+
+async def played(house, desk, *, policy=True):
+    """A session with a commit that passed alone, and a branch that went on, so that both together do not pass."""
+    house.commit("a check", {"check.py": PROGRAM})
+    if policy:
+        house.user_policy.write_text(CHECK)
+    name = await desk.play(YOURS)
+    house.commit("mine", {"mine.txt": "m\n"})
+    return name
+
+
+async def preview(desk, name):
+    return await desk.runtime.on(ids.SessionId(name), lambda one: merging.preview(one, "merge", None, frozenset()))
+
+
+def folder_of(now):
+    return Path(now.worktree.folder)
+
+
+async def test_a_merge_whose_files_fail_together_is_refused_and_changes_nothing(house):
+    async with house.open() as desk:
+        name = await played(house, desk)
+        before = house.git("rev-parse", "main")
+        assert [(row.check.name, row.standing) for row in (await preview(desk, name)).checks] == [("sum", "due")]
+        refused = await desk.merge(name)
+        assert isinstance(refused, ending.NotMerged)
+        assert "did not pass" in refused.message
+        assert "both are there" in refused.message
+        assert house.git("rev-parse", "main") == before
+        folder = folder_of(await desk.state(name))
+        assert sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != ".git") == [
+            ".gitignore",
+            "a.txt",
+            "check.py",
+            "tool.py",
+            "yours.txt",
+        ]
+        assert house.git("status", "--porcelain", cwd=folder) == ""
+        await desk.runtime.reviews.shown(ids.SessionId(name))
+        assert desk.of("review.edited") == []
+    kinds = support.kinds(house.log(name))
+    assert kinds[kinds.index("merge.attempted") :] == [
+        "merge.attempted",
+        "diff.inspected",
+        "merge.trial_began",
+        "command.classified",
+        "check.started",
+        "command.output",
+        "check.finished",
+        "merge.trial_ended",
+        "diff.inspected",
+        "merge.refused",
+    ]
+
+
+async def test_a_merge_leaves_the_tree_that_passed(house):
+    async with house.open() as desk:
+        name = await played(house, desk)
+        house.commit("allow it", {"allowed.txt": "\n"})
+        assert isinstance(await desk.merge(name), ending.Merged)
+        passed = [one.tree for one in desk.of("check.finished") if one.passed]
+        assert house.git("rev-parse", "main^{tree}") == passed[-1]
+        assert len(passed) == 2
+
+
+async def test_what_has_passed_at_the_commit_is_not_run_again(house):
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": PROGRAM})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        assert [row.standing for row in (await preview(desk, name)).checks] == ["passed"]
+        assert isinstance(await desk.merge(name), ending.Merged)
+        assert len(desk.of("check.started")) == 1
+        assert desk.of("merge.trial_began") == []
+
+
+async def test_lines_of_a_policy_that_is_not_trusted_need_the_persons_word(house):
+    house.commit("policy", {".agentos/policy.toml": CHECK, "allowed.txt": "\n"})
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": PROGRAM})
+        name = await desk.begin(YOURS)
+        await desk.answer(name, await desk.question(name))
+        await desk.event("turn.finished")
+        house.commit("mine", {"mine.txt": "m\n"})
+        found = await preview(desk, name)
+        assert ([row.standing for row in found.checks], found.possible) == (["ask"], False)
+        refused = await desk.merge(name)
+        assert isinstance(refused, ending.NotMerged)
+        assert "sum (`python3 check.py`)" in refused.message
+        assert len(desk.of("check.started")) == 1
+        assert isinstance(await desk.merge(name, run_checks=True), ending.Merged)
+        assert desk.of("check.started")[-1].cleared_by == "merge by a test"
+
+
+async def test_a_check_that_runs_when_the_merge_is_cancelled_is_ended(house):
+    slow = "import pathlib, time\nwhile pathlib.Path('mine.txt').exists():\n    time.sleep(0.01)\n"
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": slow})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        house.commit("mine", {"mine.txt": "m\n"})
+        before = house.git("rev-parse", "main")
+        merging_now = asyncio.ensure_future(desk.merge(name))
+        await desk.event("check.started", 2)
+        desk.runtime.cancel_merge(ids.SessionId(name))
+        refused = await merging_now
+        assert "cancelled" in refused.message
+        assert house.git("rev-parse", "main") == before
+        assert not (folder_of(await desk.state(name)) / "mine.txt").exists()
+
+
+async def test_a_check_that_changes_files_proves_nothing_and_what_it_wrote_is_left(house):
+    writes = "import pathlib\nif pathlib.Path('mine.txt').exists():\n    pathlib.Path('mine.txt').write_text('other')\n"
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": writes})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        house.commit("mine", {"mine.txt": "m\n"})
+        refused = await desk.merge(name)
+        assert "files changed while it ran" in refused.message
+        assert desk.of("merge.trial_ended")[0].kept == ("mine.txt",)
+        await desk.runtime.reviews.shown(ids.SessionId(name))
+        assert desk.of("review.edited") == []
+
+
+@pytest.mark.parametrize("event", ["check.started", "check.finished", "merge.trial_ended"])
+async def test_after_a_crash_the_worktree_has_its_own_files_again(house, event):
+    armed = False
+    store = support.FailingStore(house.state, lambda one: armed and one.type == event, for_ever=True)
+    async with house.open(store) as desk:
+        name = await played(house, desk)
+        folder = folder_of(await desk.state(name))
+        armed = True
+        with pytest.raises(Exception, match="the disk is full"):
+            await desk.merge(name)
+        # As after a `kill -9`: nobody had time to put anything back.
+        (folder / "mine.txt").write_text("m\n")
+    async with house.open() as desk:
+        now = await desk.state(name)
+        assert (now.trial, now.merging) == (None, None)
+        assert not (folder / "mine.txt").exists()
+        assert house.git("status", "--porcelain", cwd=folder) == ""
+    assert house.verify(name) is None
