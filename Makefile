@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTHON := $(BIN)/python
 WORKERS ?= 2
 
-.PHONY: help tour test crash e2e check bench fmt environment
+.PHONY: help tour test crash monkey e2e check bench fmt environment
 
 help: ## Shows this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +19,9 @@ test: environment ## Runs the whole suite, in random order, warnings as errors.
 
 crash: environment ## Kills the server and the daemon at every event of a session; make test takes some.
 	@CRASH_BOUNDARIES=all $(PYTHON) -m pytest -n $(WORKERS) -q tests/test_crash.py tests/daemon/test_daemon_crash.py $(ARGS)
+
+monkey: environment ## Lets a monkey do 5,000 things to a person's work on real git; make test takes some.
+	@MONKEY_STEPS=5000 $(PYTHON) -m pytest -q -p no:randomly tests/runtime/test_monkey.py $(ARGS)
 
 e2e: environment ## Drives a real Neovim, Emacs and VS Code workbench against the real server; installs them into .cache/.
 	@tests/e2e/install_neovim.sh .cache/neovim
