@@ -129,6 +129,8 @@ class SessionState:
     aside: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     conflicts_with: str = ""
+    conflicted: events.MergeAttempted | None = None
+    """The merge that stopped over `conflicts`."""
     notice: str = ""
     paused: bool = False
     interrupted: bool = False
@@ -306,7 +308,14 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             )
         case events.MergeConflicted():
             notice = f"Conflicts with {event.into}."
-            return replace(state, merging=None, conflicts=event.paths, conflicts_with=event.into, notice=notice)
+            return replace(
+                state,
+                merging=None,
+                conflicted=state.merging,
+                conflicts=event.paths,
+                conflicts_with=event.into,
+                notice=notice,
+            )
         case events.MergeRefused():
             return replace(state, merging=None, notice=event.reason)
         case events.DiscardAttempted():

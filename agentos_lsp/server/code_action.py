@@ -77,8 +77,8 @@ def _commands(client: Client, runtime: Runtime, anchor: review.Anchor) -> list[l
             return [lsp.Command("Remove it; nothing is lost", "agentos.orphan.remove", arguments=[*named])]
         if left is not None and left.way == "recover" and client.may("steer"):
             return [lsp.Command("Recover it as a session", "agentos.orphan.recover", arguments=[*named])]
-    if anchor.kind == "conflict" and client.may("steer"):
-        return _mend(runtime, anchor)
+    if anchor.kind == "conflict":
+        return [*(_mend(runtime, anchor) if client.may("steer") else []), _sides(anchor)]
     return _kept(client, anchor) if anchor.kind == "checkpoint" else []
 
 
@@ -112,6 +112,12 @@ def _mend(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
     return [
         lsp.Command(f"Ask the agent to rebase onto {into} and mend this", "agentos.session.prompt", arguments=[asked])
     ]
+
+
+def _sides(anchor: review.Anchor) -> lsp.Command:
+    """Returns the way to the three sides of a file in conflict."""
+    wanted = {"session": anchor.session, "path": anchor.name}
+    return lsp.Command(f"Open the three sides of {anchor.name}", "agentos.conflict.open", arguments=[wanted])
 
 
 def _kept(client: Client, anchor: review.Anchor) -> list[lsp.Command]:

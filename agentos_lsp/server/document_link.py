@@ -34,7 +34,7 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
             return _in_diff(text.split("\n"), await runtime.state(session))
         case documents.SessionDocument() | documents.Overview():
             return await _in_page(runtime, uri)
-        case documents.Base() | documents.Output() | documents.Providers() | documents.Checkpoints():
+        case _:
             return []
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import UserError
+from agentos_lsp.runtime import conflicts
 
 SCHEME = "agentos"
 
@@ -68,7 +69,16 @@ class Checkpoints:
     newer: int | None
 
 
-Document = Overview | Providers | SessionDocument | Base | Output | Checkpoints
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """`agentos://SESSION/conflict/SIDE/PATH`: one side of a file over which the session's merge stopped."""
+
+    session: ids.SessionId
+    side: conflicts.Side
+    path: str
+
+
+Document = Overview | Providers | SessionDocument | Base | Output | Checkpoints | Conflict
 
 _COMPARED = re.compile(r"([0-9]{1,9})\.\.([0-9]{0,9})\.diff")
 
@@ -93,6 +103,9 @@ def parse(uri: str) -> Document:
             kind, _, last = path.partition("/")
             if kind == "base" and last:
                 return Base(session, unquote(last, errors="surrogateescape"))
+            which, _, file = last.partition("/")
+            if kind == "conflict" and file and (side := next((it for it in conflicts.SIDES if it == which), None)):
+                return Conflict(session, side, unquote(file, errors="surrogateescape"))
             if kind == "output" and last.endswith(".txt"):
                 return Output(session, ids.CallId(last.removesuffix(".txt")))
             if kind == "checkpoints" and (compared := _COMPARED.fullmatch(last)):
@@ -137,6 +150,11 @@ def policy(session: str) -> str:
 def base(session: str, path: str) -> str:
     """Returns the address of a file as it was at a session's start."""
     return f"agentos://{session}/base/{quote(path, errors='surrogateescape')}"
+
+
+def conflict(session: str, side: conflicts.Side, path: str) -> str:
+    """Returns the address of one side of a file in conflict."""
+    return f"agentos://{session}/conflict/{side}/{quote(path, errors='surrogateescape')}"
 
 
 def checkpoints(session: str, older: int, newer: int | None) -> str:

@@ -122,6 +122,12 @@ class RestoreCheckpoint(OneSession):
     checkpoint: int = Field(ge=0)
 
 
+class OpenConflict(OneSession):
+    """Opens the three sides of a file over which the merge stopped; `path` is relative to the repository."""
+
+    path: Path
+
+
 class DecideApproval(OneSession):
     """Answers an approval that was shown with `digest`."""
 
@@ -252,6 +258,7 @@ COMMANDS: dict[str, CommandSpec] = {
     "agentos.checkpoint.list": CommandSpec(OneSession, "observe"),
     "agentos.checkpoint.diff": CommandSpec(CompareCheckpoints, "observe"),
     "agentos.checkpoint.restore": CommandSpec(RestoreCheckpoint, "steer"),
+    "agentos.conflict.open": CommandSpec(OpenConflict, "observe"),
     "agentos.approval.decide": CommandSpec(DecideApproval, "approve"),
     "agentos.orphan.list": CommandSpec(Nothing, "observe"),
     "agentos.orphan.recover": CommandSpec(OneOrphan, "steer"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from agentos_lsp.domain import diagnosis, review
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.runtime import checkpoints
+from agentos_lsp.runtime import checkpoints, conflicts
 from agentos_lsp.server import documents
 
 if TYPE_CHECKING:
@@ -15,22 +15,18 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 200
 
 
-async def read(runtime: Runtime, uri: str) -> str:  # noqa: C901 - one arm for each kind of document
+async def read(runtime: Runtime, uri: str) -> str:
     """Returns a document's text.
 
-    What could deceive a reader is shown by number, but in a base, which is compared with a file byte for byte.
+    What could deceive a reader is shown by number, but in a base or a side, compared with a file byte for byte.
 
     Raises:
         UserError: There is no such document.
     """
     document = documents.parse(uri)
     match document:
-        case documents.Base():
-            content = await runtime.base_text(document.session, document.path)
-            if content is None:
-                name = review.visible(document.path[:_SHOWN_CHARACTERS])
-                raise UserError(f"{name} did not exist when the session began.", "Open the file itself.")
-            return content.decode("utf-8", "replace")
+        case documents.Base() | documents.Conflict():
+            return await _file(runtime, document)
         case documents.Output():
             if len(document.call) > _SHOWN_CHARACTERS:
                 raise UserError("There is no such command.", "Open the session's page for its commands.")
@@ -53,6 +49,19 @@ async def read(runtime: Runtime, uri: str) -> str:  # noqa: C901 - one arm for e
             return "" if page is None else page.text
         case _:
             assert_never(document)
+
+
+async def _file(runtime: Runtime, wanted: documents.Base | documents.Conflict) -> str:
+    """Returns a file as it was somewhere, byte for byte."""
+    if isinstance(wanted, documents.Base):
+        content = await runtime.base_text(wanted.session, wanted.path)
+        missing = "did not exist when the session began", "Open the file itself."
+    else:
+        content = await runtime.on(wanted.session, lambda one: conflicts.side(one, wanted.side, wanted.path))
+        missing = "does not exist on this side", "Open another side."
+    if content is None:
+        raise UserError(f"{review.visible(wanted.path[:_SHOWN_CHARACTERS])} {missing[0]}.", missing[1])
+    return content.decode("utf-8", "replace")
 
 
 async def _between(runtime: Runtime, wanted: documents.Checkpoints) -> str:

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import ids
-from agentos_lsp.runtime import checkpoints, merging
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.runtime import checkpoints, conflicts, merging
 from agentos_lsp.server import documents, protocol
 
 if TYPE_CHECKING:
@@ -82,6 +83,28 @@ async def _preview(client: Client, wanted: protocol.PreviewMerge) -> object:
     }
 
 
+async def _conflict(client: Client, wanted: protocol.OpenConflict) -> object:
+    async def look(one: Session) -> dict[conflicts.Side, bool]:
+        return {side: await conflicts.side(one, side, wanted.path) is not None for side in conflicts.SIDES}
+
+    session = ids.SessionId(wanted.session)
+    await client.runtime.state(session)
+    there: dict[conflicts.Side, bool]
+    try:
+        there = await client.runtime.on(session, look)
+    except UserError as error:
+        # The page that offered this may be old.
+        client.tell(f"{error} {error.hint}")
+        there = {}
+    uris: dict[str, object] = dict.fromkeys(conflicts.SIDES)
+    shown = False
+    for side in conflicts.SIDES:
+        if there.get(side):
+            uris[side] = uri = documents.conflict(wanted.session, side, wanted.path)
+            shown = await client.present(uri) or shown
+    return {**uris, "shown": shown}
+
+
 async def _undo(client: Client, wanted: protocol.OneSession) -> object:
     unsaved = await asyncio.to_thread(client.unsaved_files)
     merged = await client.runtime.ended(ids.SessionId(wanted.session))
@@ -97,6 +120,7 @@ HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
     "agentos.checkpoint.list": _list,
     "agentos.checkpoint.diff": _diff,
     "agentos.checkpoint.restore": _restore,
+    "agentos.conflict.open": _conflict,
     "agentos.session.previewMerge": _preview,
     "agentos.session.undoMerge": _undo,
 }

@@ -22,6 +22,7 @@ PROMISED = {
     "agentos.session.discard": ("merge", ["session"], ["confirm"]),
     "agentos.checkpoint.take": ("steer", ["session"], ["note"]),
     "agentos.checkpoint.list": ("observe", ["session"], []),
+    "agentos.conflict.open": ("observe", ["session", "path"], []),
     "agentos.checkpoint.diff": ("observe", ["session", "older"], ["newer"]),
     "agentos.checkpoint.restore": ("steer", ["session", "checkpoint"], []),
     "agentos.approval.decide": ("approve", ["session", "approval", "digest", "outcome"], ["scope", "comment"]),

@@ -97,10 +97,36 @@ async def test_a_conflict_offers_to_have_the_agent_mend_it(tmp_path):
         house.git("commit", "-qam", "mine")
         assert (await screen.command("agentos.session.merge", {"session": session}))["kind"] == "conflict"
         lines = (await screen.content(page(session))).split("\n")
-        (mend,) = await screen.actions(page(session), lines.index("- a.txt"))
+        mend, sides = await screen.actions(page(session), lines.index("- a.txt"))
         assert mend["title"] == "Ask the agent to rebase onto main and mend this"
         assert mend["command"]["arguments"][0]["session"] == session
         assert "a.txt" in mend["command"]["arguments"][0]["text"]
+        assert sides["title"] == "Open the three sides of a.txt"
+        opened = await screen.choose(sides)
+        assert opened.pop("shown") is True
+        assert opened == {side: f"agentos://{session}/conflict/{side}/a.txt" for side in ("base", "ours", "theirs")}
+        texts = {side: await screen.content(uri) for side, uri in opened.items()}
+        assert texts == {"base": "one\ntwo\n", "ours": "mine\n", "theirs": "ONE\ntwo\n"}
+        for wrong in ("ours/b.txt", "mine/a.txt"):
+            error = await screen.fails(
+                "workspace/textDocumentContent", {"uri": f"agentos://{session}/conflict/{wrong}"}
+            )
+            assert error.data["hint"]
+
+
+async def test_a_side_without_the_file_is_not_opened(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, {"delete": "a.txt"}, {"commit": "Remove it"})
+        await house.done(session)
+        (house.repository / "a.txt").write_text("mine\n")
+        house.git("commit", "-qam", "mine")
+        assert (await screen.command("agentos.session.merge", {"session": session}))["paths"] == ["a.txt"]
+        opened = await screen.command("agentos.conflict.open", {"session": session, "path": "a.txt"})
+        assert (opened["theirs"], opened["ours"]) == (None, f"agentos://{session}/conflict/ours/a.txt")
+        error = await screen.fails(
+            "workspace/textDocumentContent", {"uri": f"agentos://{session}/conflict/theirs/a.txt"}
+        )
+        assert "does not exist on this side" in error.message
 
 
 async def test_two_sessions_at_the_same_lines_have_diagnostics_on_pages_and_files(tmp_path):

@@ -81,6 +81,10 @@ export interface DiscardSession extends OneSession {
   confirm?: boolean;
 }
 
+export interface OpenConflict extends OneSession {
+  path: string;
+}
+
 export interface DecideApproval extends OneSession {
   approval: string;
   digest: string;
@@ -161,6 +165,7 @@ export interface Commands {
   'agentos.checkpoint.list': [OneSession, { beginning: string }];
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
   'agentos.checkpoint.restore': [RestoreCheckpoint, { checkpoint: number; undo: number }];
+  'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];
   'agentos.hunk.accept': [AnswerHunk, Counted];
   'agentos.hunk.reject': [AnswerHunk, Counted];
