@@ -296,7 +296,7 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case policy_events.CommitsFound():
             return replace(state, head=event.head, commits=event.commits)
         case policy_events.CommitsSetAside():
-            aside = (*state.aside, event.ref) if event.ref not in state.aside else state.aside
+            aside = (*state.aside, event.ref) if event.ref and event.ref not in state.aside else state.aside
             return replace(state, findings=event.findings, aside=aside)
         case policy_events.FindingWaived():
             return replace(state, waived={**state.waived, event.digest: event})

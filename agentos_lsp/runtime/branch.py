@@ -31,9 +31,9 @@ class Branch:
         """Returns where it is by its full name, None if it is gone."""
         return await asyncio.to_thread(self._git.branch_tip, self._worktree())
 
-    async def since(self, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
-        """Returns the commits from one to another; see `past.since`."""
-        return await asyncio.to_thread(self._git.since, self._worktree(), base, tip)
+    async def since(self, base: CommitId, tip: CommitId, git_dir: str = "") -> tuple[past.Made, ...] | None:
+        """Returns the commits from one to another, in the repository or in a place apart; see `past.since`."""
+        return await asyncio.to_thread(self._git.since, git_dir or self._worktree().common_dir, base, tip)
 
     async def keep(self, kind: str, commit: CommitId) -> str:
         """Keeps a commit under a ref of ours; see `past.keep`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import confinement
 from agentos_lsp.effects.process.sandbox import backends, standing
-from agentos_lsp.effects.process.sandbox.plan import Limits
+from agentos_lsp.effects.process.sandbox.plan import Limits, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,12 +55,33 @@ async def confine(session: Session, workspace: Workspace, rules: policy.Policy, 
     wanted = rules.confinement
     found = None if wanted.level == "off" else await confiner.found()
     chosen = standing.choose(wanted.level, found)
-    workspace.confine(chosen, wanted, limits(wanted))
+    workspace.runner.confine(lambda: _cage(workspace, chosen, wanted))
     now = confinement.Standing(chosen.level, chosen.by, chosen.missing, chosen.refusal)
     if session.state.confinement != now:
         await session.record(
             confinement.ConfinementChosen, level=now.level, by=now.by, missing=now.missing, refusal=now.refusal
         )
+
+
+def _cage(workspace: Workspace, chosen: standing.Chosen, wanted: confined.Confinement) -> backends.Cage | None:
+    """Works out the cage of a session as the file system is now; where one can hide things, with a git of its own."""
+    known, runner, checkout = workspace.worktree, workspace.runner, workspace.checkout
+    hides = chosen.backend is not None and chosen.backend.hides and not chosen.refusal
+    place = Place(
+        worktree=known.folder,
+        scratch=workspace.scratch,
+        state_folder=str(workspace.state_folder),
+        home=runner.home,
+        repository=checkout.root,
+        common_dir=checkout.common_dir,
+        admin_dir=known.admin_dir,
+        git_folder=workspace.agents_git.make() if hides else "",
+        path=runner.path,
+        granted=wanted.writable,
+        hidden=wanted.hidden,
+        limits=limits(wanted),
+    )
+    return chosen.cage(place)
 
 
 def limits(wanted: confined.Confinement) -> Limits:

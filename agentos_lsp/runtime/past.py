@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import policy, policy_events
 from agentos_lsp.domain.inspection import inspect
-from agentos_lsp.runtime import checks, commit_call, uncut
+from agentos_lsp.runtime import checks, commit_call
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.ids import CallId, CommitId
@@ -25,7 +25,7 @@ TRIES = 5
 
 
 async def settle(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:
-    """Deals with what is on the session's branch and did not come from the gate.
+    """Deals with what is on the session's branch and did not come from the gate; the caller holds the branch's lock.
 
     Args:
         journal: The session.
@@ -36,29 +36,38 @@ async def settle(journal: Journal, workspace: Workspace, rules: policy.Policy, c
     Returns:
         What the agent should know, in words; empty if there was nothing.
     """
-    async with workspace.branch.lock:
-        return await uncut.finish(_settle(journal, workspace, rules, call))
-
-
-async def _settle(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:
     told: list[str] = []
     for _ in range(TRIES):
         tip, head = await workspace.branch.tip(), journal.state.head
         if tip is None or tip == head:
             break
         made = await workspace.branch.since(journal.state.base_commit, tip)
-        findings, files = await _inspected(journal, workspace, rules, made)
+        findings, files = await inspected(journal, workspace, rules, made)
         if made is not None and not policy.is_refused(findings) and not policy.needs_review(findings):
-            told.append(await _accept(journal, workspace, call, tip, made, findings, files))
+            await keep_replaced(journal, workspace, made)
+            told.append(await record_found(journal, call, tip, made, findings, files))
         else:
-            told.append(await _set_aside(journal, workspace, call, tip, findings))
+            told.append(await record_aside(journal, workspace, call, tip, findings))
+            await workspace.branch.put_back(tip, head)
     return " ".join(told)
 
 
-async def _inspected(
-    journal: Journal, workspace: Workspace, rules: policy.Policy, made: tuple[Made, ...] | None
+async def inspected(
+    journal: Journal,
+    workspace: Workspace,
+    rules: policy.Policy,
+    made: tuple[Made, ...] | None,
+    git_dir: str = "",
 ) -> tuple[tuple[policy.Finding, ...], tuple[str, ...]]:
-    """Inspects every commit that is not known; returns what was found, and the paths of all."""
+    """Inspects every commit that is not known; returns what was found, and the paths of all.
+
+    Args:
+        journal: The session.
+        workspace: Its doors.
+        rules: The policy in force.
+        made: The commits, the oldest first; None if they do not lead from where the session began.
+        git_dir: Where they are, if they are not in the repository yet.
+    """
     if made is None:
         message = "The session's branch no longer leads from where the session began, or by too many commits."
         return (policy.Finding("policy.history", "refuse", "", None, message),), ()
@@ -66,7 +75,7 @@ async def _inspected(
     for one in made:
         if one.commit in known or one.parent is None:
             continue
-        files = await workspace.change_between(one.parent, one.commit)
+        files = await workspace.change_between(one.parent, one.commit, git_dir)
         told = await asyncio.to_thread(inspect.inspect, files, rules, message=one.message, waived=journal.state.waived)
         found.update(dict.fromkeys(told))
         paths.update(dict.fromkeys(path for file in files for path in file.paths))
@@ -77,39 +86,42 @@ async def _inspected(
     return tuple(found), tuple(paths)
 
 
-async def _accept(
+async def keep_replaced(journal: Journal, workspace: Workspace, made: tuple[Made, ...]) -> None:
+    """Keeps what an amended or rebased commit replaced; such a commit is the agent's right."""
+    commits = {one.commit for one in made}
+    if any(one not in commits for one in journal.state.commits):
+        await workspace.branch.keep("replaced", journal.state.head)
+
+
+async def record_found(
     journal: Journal,
-    workspace: Workspace,
     call: CallId | None,
     tip: CommitId,
     made: tuple[Made, ...],
     findings: tuple[policy.Finding, ...],
     files: tuple[str, ...],
 ) -> str:
-    commits, state = tuple(one.commit for one in made), journal.state
-    left = [one for one in state.commits if one not in commits]
-    if left:
-        # An amended or rebased commit is the agent's right; what it replaced is kept all the same.
-        await workspace.branch.keep("replaced", state.head)
+    """Records that commits belong to the session from now on; returns what the agent is told."""
     await journal.record(
         policy_events.CommitsFound,
         durable=True,
         call=call,
         head=tip,
-        commits=commits,
+        commits=tuple(one.commit for one in made),
         files=files,
         findings=commit_call.records(findings),
     )
-    return f"Found {len(commits)} commit(s) on the session's branch, inspected and kept; it is at {tip[:10]}."
+    return f"Found {len(made)} commit(s) on the session's branch, inspected and kept; it is at {tip[:10]}."
 
 
-async def _set_aside(
+async def record_aside(
     journal: Journal,
     workspace: Workspace,
     call: CallId | None,
     tip: CommitId,
     findings: tuple[policy.Finding, ...],
 ) -> str:
+    """Keeps commits that are not let on the branch, which the caller puts back; returns what the agent is told."""
     head = journal.state.head
     ref = await workspace.branch.keep("refused", tip)
     stopping = [one for one in findings if one.action != "note"]
@@ -129,5 +141,4 @@ async def _set_aside(
         findings=commit_call.records(findings),
         message=message,
     )
-    await workspace.branch.put_back(tip, head)
     return message

@@ -15,7 +15,7 @@ from agentos_lsp.domain import approval, events, policy, tools
 from agentos_lsp.domain.command import allowlist, classify, verdict
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects import agents
-from agentos_lsp.runtime import checks, commit_call, file_calls, past, uncut
+from agentos_lsp.runtime import checks, commit_call, file_calls, taking_in, uncut
 from agentos_lsp.runtime import journal as journals
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Gate:
 
     async def settle(self, call: CallId | None) -> str:
         """Deals with commits that did not come through here; returns what the agent should know of them."""
-        return await past.settle(self._journal, self._workspace, self._rules, call)
+        return await taking_in.settle(self._journal, self._workspace, self._rules, call)
 
     async def prove(
         self, call: CallId, proposed: checks.Proposed, vouched_by: str

@@ -18,19 +18,17 @@ from agentos_lsp.domain.inspection import changed
 from agentos_lsp.effects import config
 from agentos_lsp.effects.files import outcomes
 from agentos_lsp.effects.git import commits, repository, spares, worktrees
-from agentos_lsp.effects.process.sandbox.plan import Limits, Place
+from agentos_lsp.runtime import agents_git, change, commands, inherited, uncut
 from agentos_lsp.runtime import branch as branches
-from agentos_lsp.runtime import change, commands, inherited, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from agentos_lsp.domain import confined, state
+    from agentos_lsp.domain import state
     from agentos_lsp.domain.command import verdict
     from agentos_lsp.effects import Log
     from agentos_lsp.effects.files import Files
-    from agentos_lsp.effects.process.sandbox import standing
     from agentos_lsp.runtime.doors import Doors
 
 TOLD_FILE_BYTES = 200_000
@@ -121,6 +119,8 @@ class Workspace:
         self._worktree: worktrees.Worktree | None = None
         self._tree: Files | None = None
         self.branch = branches.Branch(self.git, lambda: self.worktree)
+        folder = str(state_folder / "git" / session)
+        self.agents_git = agents_git.AgentsGit(self.git, folder, lambda: self.worktree, checkout)
         self.change = change.Change(doors, lambda: self.worktree, self.base_commit)
 
     @classmethod
@@ -266,6 +266,7 @@ class Workspace:
         """Removes what a killed runtime left half done in a worktree that this one has taken over."""
         lock = Path(self.worktree.admin_dir, "index.lock")
         await asyncio.to_thread(self.disk.remove_file, lock)
+        await asyncio.to_thread(self.agents_git.clear_remains)
         await asyncio.to_thread(self.runner.clear_remains)
 
     async def close(self) -> None:
@@ -278,6 +279,7 @@ class Workspace:
     async def _empty(self) -> None:
         await asyncio.to_thread(self.git.empty_trash, str(self._folder.parent))
         await asyncio.to_thread(self.disk.remove_folder, self._scratch)
+        await asyncio.to_thread(self.agents_git.remove)
         await asyncio.to_thread(self.ports.free, self.state_folder, self.session)
         await asyncio.to_thread(inherited.forget, self.disk, self.state_folder, self.session)
         await asyncio.to_thread(self.runner.clear_remains)
@@ -388,12 +390,15 @@ class Workspace:
         return Staged(staged, files)
 
     async def commit(self, staged: Staged, message: str) -> ids.CommitId:
-        """Commits what was staged, in the person's name, with the session in a trailer."""
+        """Commits what was staged, in the person's name, with the session in a trailer; the agent's git follows."""
 
         def make() -> ids.CommitId:
             who = self.git.identity(self.checkout)
             trailers = {"AgentOS-Session": self.session}
-            return self.git.commit(self.worktree, staged.staged, message, who, trailers, self.now())
+            with self.agents_git.following(staged.staged.parent) as follow:
+                made = self.git.commit(self.worktree, staged.staged, message, who, trailers, self.now())
+                follow(made)
+            return made
 
         return await asyncio.to_thread(make)
 
@@ -406,11 +411,13 @@ class Workspace:
         """Returns where the session's branch is, None if it is gone."""
         return await asyncio.to_thread(self.git.resolve, self.checkout, self.worktree.branch)
 
-    async def change_between(self, older: ids.CommitId, newer: ids.CommitId) -> tuple[policy.ChangedFile, ...]:
+    async def change_between(
+        self, older: ids.CommitId, newer: ids.CommitId, git_dir: str = ""
+    ) -> tuple[policy.ChangedFile, ...]:
         """Returns what changed from one commit to another, as the inspector sees it."""
 
         def look() -> tuple[policy.ChangedFile, ...]:
-            common = self.checkout.common_dir
+            common = git_dir or self.checkout.common_dir
             return tuple(
                 changed.file(one, self.git.base_text(common, newer, one.path))
                 for one in self.git.between(common, older, newer)
@@ -441,14 +448,6 @@ class Workspace:
         return await asyncio.to_thread(
             lambda: self.git.merged_commit(self.checkout, into, before, source, mark, rebased=rebased)
         )
-
-    def confine(self, chosen: standing.Chosen, wanted: confined.Confinement, limits: Limits) -> None:
-        """Says what confines all that the session starts from here on."""
-        known, runner = self.worktree, self.runner
-        folders = (known.folder, str(self._scratch), str(self.state_folder), runner.home)
-        git = (self.checkout.root, self.checkout.common_dir, known.admin_dir)
-        place = Place(*folders, *git, runner.path, wanted.writable, wanted.hidden, limits)
-        runner.confine(lambda: chosen.cage(place))
 
     async def stop_all(self) -> None:
         """Ends every process of the session."""

@@ -8,6 +8,7 @@ import functools
 import itertools
 import os
 import subprocess
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,12 +139,14 @@ class FailingStore:
         self._store = Store(folder)
         self._for_ever = for_ever
         self.fails = fails
+        self.failed = threading.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def append(self, event: Any, *, durable: bool) -> None:
         if self.fails(event):
+            self.failed.set()
             if self._for_ever:
                 self.fails = lambda _event: True
             raise EffectError("store", f"write event {event.sequence}", "the disk is full", retry_may_help=True)

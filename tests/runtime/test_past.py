@@ -1,5 +1,7 @@
 """Commits that an agent's own git makes are found when its command ends: kept, or set aside without losing a byte."""
 
+import asyncio
+
 import pytest
 
 from tests.runtime import support
@@ -146,7 +148,8 @@ async def test_after_a_crash_between_the_record_and_the_branch_it_is_set_aside_a
     async with house.open(store) as desk:
         name = await desk.begin([write("k.py", SECRET), {"run": "python3 git.py"}], [{"run": "ls"}])
         await desk.event("command.finished")
-    assert tip(house, name) != house.git("rev-parse", "main")
+        assert await asyncio.to_thread(store.failed.wait, support.WAIT_S)
+    assert house.git("for-each-ref", f"refs/agentos/{name}/refused") != ""
     async with house.open() as desk:
         await desk.runtime.resume(name, "a test")
         await desk.event("commits.set_aside")

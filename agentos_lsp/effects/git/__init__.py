@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from agentos_lsp.domain import diff
     from agentos_lsp.domain.ids import CommitId, SessionId
-    from agentos_lsp.effects.git import checkpoints, including, live, merges, past, updating
+    from agentos_lsp.effects.git import checkpoints, including, intake, live, merges, past, private, updating
     from agentos_lsp.effects.git.commits import Staged
     from agentos_lsp.effects.git.orphans import Orphan, Unmerged
     from agentos_lsp.effects.git.repository import Checkout, Identity
@@ -32,6 +33,44 @@ class Tracked(Protocol):
 
     def current(self) -> live.Current:
         """Brings the change up to date; the same value as before if nothing has changed."""
+
+
+class AgentsGit(Protocol):
+    """The git directory in which an agent's own git works under confinement; see `private` and `intake`."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was made."""
+
+    def make(self, worktree: Worktree, checkout: Checkout) -> str:
+        """Makes it if it is not there, and returns its folder."""
+
+    def remove(self) -> None:
+        """Removes it; nothing happens if it is gone."""
+
+    def clear_remains(self, worktree: Worktree) -> None:
+        """See `private.clear_remains`."""
+
+    def look(self, worktree: Worktree) -> private.Position:
+        """See `private.look`."""
+
+    def agree(self, commit: CommitId) -> None:
+        """See `private.agree`."""
+
+    def put_back(self, worktree: Worktree, tip: CommitId, to: CommitId) -> None:
+        """See `private.put_back`."""
+
+    def held(self, worktree: Worktree, at: CommitId) -> AbstractContextManager[private.Hold]:
+        """See `private.held`."""
+
+    def fetch(self, worktree: Worktree, tip: CommitId) -> intake.Incoming:
+        """See `intake.fetch`."""
+
+    def take_in(self, worktree: Worktree, incoming: intake.Incoming) -> None:
+        """See `intake.take_in`."""
+
+    def drop(self, incoming: intake.Incoming) -> None:
+        """See `intake.drop`."""
 
 
 class Git(Protocol):
@@ -113,6 +152,12 @@ class Git(Protocol):
     ) -> CommitId:
         """See `commits.commit`."""
 
+    def advance(self, worktree: Worktree, old: CommitId, new: CommitId, why: str) -> None:
+        """See `commits.advance`."""
+
+    def agents_git(self, folder: str) -> AgentsGit:
+        """Returns a session's private git directory, there or not."""
+
     def unmerged(self, worktree: Worktree, into: str | None) -> Unmerged:
         """See `orphans.unmerged`."""
 
@@ -170,7 +215,7 @@ class Git(Protocol):
     def branch_tip(self, worktree: Worktree) -> CommitId | None:
         """See `past.branch_tip`."""
 
-    def since(self, worktree: Worktree, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
+    def since(self, git_dir: str, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
         """See `past.since`."""
 
     def keep(self, worktree: Worktree, kind: str, commit: CommitId) -> str:

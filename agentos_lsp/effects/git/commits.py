@@ -142,6 +142,22 @@ def commit(
         return CommitId(str(made))
 
 
+def advance(worktree: Worktree, old: CommitId, new: CommitId, why: str) -> None:
+    """Moves the session's branch to a commit that is in the repository already, and lets `git status` know.
+
+    Raises:
+        UserError: The branch is no longer at `old`.
+        EffectError: Another git command holds the worktree's index (a retry may help), or git failed.
+    """
+    with opening.attempting(f"move {worktree.branch} to {new}"):
+        repository = opening.repository(worktree.common_dir, worktree.folder)
+        before, after = trees.tree_of(repository, old), trees.tree_of(repository, new)
+        with _locked_index(worktree):
+            _write_next_index(repository, worktree, list(trees.difference(repository, before, after)), after)
+            move_branch(repository, worktree.branch, old, pygit2.Oid(hex=new), why)
+            Path(_next(worktree)).replace(f"{worktree.admin_dir}/index")
+
+
 def signature(who: Identity, at: datetime) -> pygit2.Signature:
     """Returns git's form of a person and a moment; characters that git forbids in names are left out."""
     offset = at.utcoffset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentos_lsp.effects.git import (
+    agents_git,
     changes,
     checkpoints,
     commits,
@@ -54,6 +55,8 @@ class OnDisk:
     tracked = staticmethod(live.Tracked)
     stage_tree = staticmethod(commits.stage_tree)
     commit = staticmethod(commits.commit)
+    advance = staticmethod(commits.advance)
+    agents_git = staticmethod(agents_git.OnDisk)
     unmerged = staticmethod(orphans.unmerged)
     remove_orphan = staticmethod(orphans.remove)
     merged_commit = staticmethod(settling.merged_commit)

@@ -58,6 +58,12 @@ def repository(git_dir: str, folder: str = "") -> Repository:
     return found
 
 
+def forget(git_dir: str) -> None:
+    """Closes what this thread has open of a git directory that goes away."""
+    for key in [key for key in _KEPT.repositories if key[0] == git_dir]:
+        del _KEPT.repositories[key]
+
+
 class Index(pygit2.Index):
     """An index file that may turn out to be broken, which pygit2's own class cannot be garbage-collected after."""
 

@@ -31,14 +31,19 @@ class Made:
     message: str
 
 
-def since(worktree: Worktree, base: CommitId, tip: CommitId) -> tuple[Made, ...] | None:
+def since(git_dir: str, base: CommitId, tip: CommitId) -> tuple[Made, ...] | None:
     """Returns the commits that lead from one to another, the oldest first; None if they do not, or are too many.
+
+    Args:
+        git_dir: The repository, or a place apart that holds commits which are not in it yet; see `intake`.
+        base: The one.
+        tip: The other.
 
     Raises:
         EffectError: A commit is missing, or git failed.
     """
-    with opening.attempting(f"look at the commits of {worktree.branch}"):
-        repository = opening.repository(worktree.common_dir)
+    with opening.attempting(f"look at the commits up to {tip}"):
+        repository = opening.repository(git_dir)
         if base != tip and not repository.descendant_of(pygit2.Oid(hex=tip), pygit2.Oid(hex=base)):
             return None
         walker = repository.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL | SortMode.REVERSE)

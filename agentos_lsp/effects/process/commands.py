@@ -366,8 +366,16 @@ class Processes:
     async def _worked_out(self) -> backends.Cage | None:
         if self._cage is None:
             return None
+        working = asyncio.get_running_loop().run_in_executor(None, self._cage)
         try:
-            return await asyncio.to_thread(self._cage)
+            await asyncio.wait([working])
+        except asyncio.CancelledError:
+            # It makes folders of the session's; whoever removes those must not be overtaken by it.
+            await asyncio.wait([working])
+            working.exception()
+            raise
+        try:
+            return working.result()
         except OSError as error:
             raise EffectError("process", "confine the session's commands", str(error), retry_may_help=False) from error
 

@@ -44,6 +44,11 @@ class Backend(Protocol):
         """What it never holds, in words, whatever the canary saw."""
         ...
 
+    @property
+    def hides(self) -> bool:
+        """Whether something else can be shown in a place than what is there."""
+        ...
+
     def cage(self, place: Place) -> Cage:
         """Works out the cage for one session, as the file system is now.
 
@@ -59,6 +64,8 @@ _SOCKETS = "a socket with a path that is made after the session's start, outside
 
 class Namespaces:
     """Our own cage of namespaces, with Landlock and a system call filter inside; needs nothing but the kernel."""
+
+    hides = True
 
     def __init__(self, *, user: bool = True) -> None:
         self._user = user
@@ -83,6 +90,8 @@ class Namespaces:
 
 class Bubblewrap:
     """The same cage, made by bubblewrap around the keeper; Landlock and the filter are the keeper's own."""
+
+    hides = True
 
     def __init__(self, program: str, empty: str | None = None) -> None:
         self._program = program
@@ -133,6 +142,8 @@ class Bubblewrap:
 class LandlockAlone:
     """What can be had where namespaces are forbidden, in most containers: Landlock and a system call filter."""
 
+    hides = False
+
     @property
     def name(self) -> str:
         """What it is called on pages."""
@@ -162,6 +173,7 @@ class Seatbelt:
     """The sandbox of macOS, with a profile of our own; written from its documentation, and never seen to run by us."""
 
     name = "Seatbelt"
+    hides = False
     gaps = (
         "what the sandbox of macOS holds was not tried by us beyond the canary",
         "how many processes there are, and memory",

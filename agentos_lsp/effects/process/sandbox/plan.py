@@ -68,6 +68,8 @@ class Place:
         repository: The person's checkout, which may be read.
         common_dir: Its git directory.
         admin_dir: Git's folder for this worktree, in the former.
+        git_folder: Holds the session's private git directory `git`, and `gitfile`, what `.git` says then; empty if git
+            works on the repository itself.
         path: What `PATH` says.
         granted: Further folders that may be written, from the person's own policy: absolute or `~/…`.
         hidden: Further paths that may not be read, the same.
@@ -81,6 +83,7 @@ class Place:
     repository: str = ""
     common_dir: str = ""
     admin_dir: str = ""
+    git_folder: str = ""
     path: str = ""
     granted: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -230,6 +233,9 @@ class Plan:
     def _protect_git(self) -> None:
         """Lets git write what it needs for this worktree, and nothing that steers git."""
         place = self._place
+        if place.git_folder:
+            self._hide_git()
+            return
         if not place.admin_dir:
             return
         common, admin = os.path.realpath(place.common_dir), os.path.realpath(place.admin_dir)
@@ -244,6 +250,15 @@ class Plan:
         if Path(place.worktree, ".git").is_file():
             file = f"{os.path.realpath(place.worktree)}/.git"
             self._show(file, file, writes=False)
+
+    def _hide_git(self) -> None:
+        """Leads git to the session's own directory, and hides the repository's but for its objects."""
+        place = self._place
+        common, folder = os.path.realpath(place.common_dir), os.path.realpath(place.git_folder)
+        self._cover(common, "755", 0)
+        self._show(f"{common}/objects", f"{common}/objects", writes=False)
+        self._show(f"{folder}/git", f"{folder}/git", writes=True)
+        self._show(f"{os.path.realpath(place.worktree)}/.git", f"{folder}/gitfile", writes=False)
 
     # --- what is where -------------------------------------------------------------------------------------------
 
