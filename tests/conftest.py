@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
+import pygit2
 
 if TYPE_CHECKING:
     import pytest
@@ -44,7 +45,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def isolate(home: Path) -> None:
     """Points everything that programs look up per user into `home`; called before any test module is imported.
 
-    libgit2 reads `HOME` when it is loaded and knows no `GIT_CONFIG_GLOBAL`, so the same settings stand in both places.
+    libgit2 reads `HOME` when it is loaded, maybe before this, and knows no `GIT_CONFIG_GLOBAL`; so it is told as well.
     """
     for name in [name for name in os.environ if name.startswith(("GIT_", "XDG_", "AGENTOS_"))]:
         del os.environ[name]
@@ -67,6 +68,7 @@ def isolate(home: Path) -> None:
         LC_ALL="C.UTF-8",
         TZ="UTC",
     )
+    pygit2.settings.search_path[pygit2.enums.ConfigLevel.GLOBAL] = str(home)
 
 
 def pytest_configure(config: pytest.Config) -> None:

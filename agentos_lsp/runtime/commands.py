@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.errors import AgentosError, InternalError
 from agentos_lsp.effects.process import environment as environments
+from agentos_lsp.runtime import uncut
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -196,7 +197,8 @@ class Runner:
             self._disk.make_folder(self._scratch)
             return self._spools / secrets.token_hex(12)
 
-        return await asyncio.to_thread(make)
+        # A folder that is made after the session has gone would stay for ever.
+        return await uncut.finish(asyncio.to_thread(make))
 
     async def _kept(self, finished: processes.Finished) -> Finished:
         spool = Path(finished.output)

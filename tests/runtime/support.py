@@ -89,7 +89,7 @@ class House:
         assert [name for name in self.branches() if name.startswith("agentos/")] == []
         for folder in ("worktrees", "scratch", "spool"):
             left = [path for path in (self.state / folder).rglob("*") if path.parent != self.state / folder]
-            assert left == []
+            assert left == [], left
 
     def parts(self, store: Store, **changes: Any) -> supervisor.Parts:
         given: dict[str, Any] = {

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,3 +135,24 @@ async def test_a_refusal_starts_nothing_and_is_told(jail):
     processes = commands.Processes("refused", cage=refuse)
     with pytest.raises(UserError, match="cannot be confined"):
         await processes.open()
+
+
+async def test_who_is_cancelled_while_a_cage_is_made_waits_for_its_folders(tmp_path):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make():
+        begun.set()
+        go_on.wait()
+        (tmp_path / "made").mkdir()
+        raise UserError("It cannot be confined.", "Mend it.")
+
+    processes = commands.Processes("cancelled", cage=make)
+    opening = asyncio.get_running_loop().create_task(processes.open())
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    await asyncio.sleep(0)
+    assert not opening.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert (tmp_path / "made").is_dir()
