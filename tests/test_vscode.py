@@ -140,8 +140,18 @@ def test_a_workspace_cannot_name_a_program_or_weaken_an_approval() -> None:
     assert trust["supported"] == "limited"
     assert trust["description"]
     steering = {one["command"] for one in CONTRIBUTED["commands"] if one.get("enablement") == "isWorkspaceTrusted"}
-    acting = {"approve", "approveLine", "approvePrefix", "discard", "merge", "pause", "prompt", "reject"}
-    acting |= {"rejectWithComment", "resume", "start", "startFromSelection", "stop"}
+    acting = {
+        "approve",
+        "approveLine",
+        "approvePrefix",
+        "approveFolder",
+        "discard",
+        "merge",
+        "pause",
+        "prompt",
+        "reject",
+    }
+    acting |= {"reject", "rejectWithComment", "resume", "start", "startFromSelection", "stop"}
     assert steering == {f"agentos.{name}" for name in acting}
 
 

@@ -79,8 +79,8 @@ def _limits(rules: Policy) -> Iterator[str]:
     yield f"at most {rules.max_files} files in a commit, and {rules.max_file_bytes} bytes in a file"
     for check in rules.checks:
         yield f"check {check.name}: {check.run}" + ("" if check.vouched else "  (you are asked first)")
-    for tokens in rules.allow:
-        yield f"runs without a question: {' '.join(tokens)} …"
+    for one in rules.allow:
+        yield f"runs without a question: {' '.join(one.tokens)} …" + (f" in {one.folder}" if one.folder else "")
 
 
 def _root(folder: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -10,8 +11,8 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.ids import ApprovalId, CallId
 
 Outcome = Literal["approved", "rejected"]
-Scope = Literal["once", "line", "prefix"]
-"""How far an approval reaches: this call, this exact line for the session, or the offered token prefix."""
+Scope = Literal["once", "line", "prefix", "folder"]
+"""How far an approval reaches: this call; for the session this line, the offered prefix, or that in one folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,12 @@ class Question:
     line: str
     cwd: str
     prefix: tuple[str, ...] | None
+
+    @property
+    def folder(self) -> str | None:
+        """The folder to which an approval of the prefix can be held, relative; None in the worktree's root."""
+        where = posixpath.normpath(self.cwd or ".")
+        return None if self.prefix is None or where == "." or where.startswith("/") else where
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,8 @@ def answer(question: Question | None, given: Answer) -> Answer | Stale:
         return Stale("This request was already answered or withdrawn; nothing was changed.")
     if question.digest != given.digest:
         return Stale("The request changed since it was shown; look at it again and answer what it says now.")
-    if given.scope == "prefix" and question.prefix is None:
+    if given.scope in {"prefix", "folder"} and question.prefix is None:
         return Stale("No prefix is offered for this line; approve it once, or this exact line for the session.")
+    if given.scope == "folder" and question.folder is None:
+        return Stale("This line runs in the worktree's root; approve the prefix for the session, or the line once.")
     return given

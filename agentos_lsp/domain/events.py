@@ -206,7 +206,7 @@ class ApprovalWithdrawn(Event):
 
 
 class AllowlistExtended(Event):
-    """The session's allowlist grew by an exact line in one folder, or by a token prefix."""
+    """The session's allowlist grew by an exact line in one folder, or by a prefix in one folder or everywhere."""
 
     type: Literal["allowlist.extended"] = "allowlist.extended"
     approval: ApprovalId | None

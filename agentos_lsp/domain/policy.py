@@ -15,6 +15,8 @@ from agentos_lsp.domain import confined
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from agentos_lsp.domain.command import allowlist
+
 T = TypeVar("T")
 
 Action = Literal["refuse", "review", "note"]
@@ -125,7 +127,7 @@ class Policy:
     subject_length: int | None = None
     own: tuple[OwnRule, ...] = ()
     checks: tuple[Check, ...] = ()
-    allow: tuple[tuple[str, ...], ...] = ()
+    allow: tuple[allowlist.TokenPrefix, ...] = ()
     setup: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     confinement: confined.Confinement = field(default_factory=confined.Confinement)

@@ -15,6 +15,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from agentos_lsp.domain import confined, policy, toml_places
+from agentos_lsp.domain.command import allowlist, classify
+from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.inspection import inspect, own, patterns
 
 MAX_FILE_BYTES = 1 << 20
@@ -23,6 +25,7 @@ Glob = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Tokens = Annotated[list[Text], Field(min_length=1, max_length=100)]
 Place = Annotated[str, StringConstraints(pattern=r"^(/|~/)[^\x00]*[^\x00/~ ][^\x00]*$", max_length=1000)]
+Folder = Annotated[str, StringConstraints(pattern=r"^[^/\x00][^\x00]*$", max_length=1000)]
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,60}$")]
 
 
@@ -67,6 +70,17 @@ class GitTable(Table):
     )
 
 
+class PrefixTable(Table):
+    """A beginning of commands that every session may run at once, with examples of what it lets through."""
+
+    tokens: Tokens = Field(description="The words that a command begins with, the program first.")
+    folder: Folder | None = Field(
+        default=None, description="The folder below the repository's root in which it counts. None: everywhere in it."
+    )
+    match: list[Text] = Field(default_factory=list, description="Lines that it must let through.")
+    not_match: list[Text] = Field(default_factory=list, description="Lines that it must not let through.")
+
+
 class CommandsTable(Table):
     """Commands that need no approval; counts only in your own file and in files that you trust."""
 
@@ -74,6 +88,7 @@ class CommandsTable(Table):
         default_factory=list,
         description='Beginnings of commands, word by word, that every session may run at once: `[["make", "test"]]`.',
     )
+    prefix: list[PrefixTable] = Field(default_factory=list, max_length=500, description=PrefixTable.__doc__)
 
 
 class WorktreeTable(Table):
@@ -267,7 +282,7 @@ def loosened(base: policy.Policy, file: PolicyFile, *, vouched: bool) -> policy.
             *base.checks,
             *(policy.Check(one.name, one.run, one.timeout_s, tuple(one.paths), vouched) for one in file.check),
         ),
-        allow=(*base.allow, *(tuple(tokens) for tokens in file.commands.allow)),
+        allow=(*base.allow, *_prefixes(file.commands).values()),
         setup=tuple(dict.fromkeys((*base.setup, *file.worktree.setup))),
         include=tuple(dict.fromkeys((*base.include, *file.worktree.include))),
         confinement=confined_by(base.confinement, file.confinement),
@@ -284,6 +299,23 @@ def confined_by(base: confined.Confinement, table: ConfinementTable) -> confined
         hidden=tuple(dict.fromkeys((*base.hidden, *table.hidden))),
         **limits,
     )
+
+
+def _prefixes(table: CommandsTable) -> dict[tuple[str | int, ...], allowlist.TokenPrefix]:
+    """Returns the token prefixes of a table by where they stand in the file."""
+    bare: dict[tuple[str | int, ...], allowlist.TokenPrefix] = {
+        ("commands", "allow", at): allowlist.TokenPrefix(tuple(one)) for at, one in enumerate(table.allow)
+    }
+    full: dict[tuple[str | int, ...], allowlist.TokenPrefix] = {
+        ("commands", "prefix", at): allowlist.TokenPrefix(
+            tuple(one.tokens),
+            None if one.folder is None else one.folder.rstrip("/"),
+            tuple(one.match),
+            tuple(one.not_match),
+        )
+        for at, one in enumerate(table.prefix)
+    }
+    return {**bare, **full}
 
 
 def own_rule(one: RuleTable) -> policy.OwnRule:
@@ -337,6 +369,11 @@ def _examined(text: str, file: PolicyFile) -> list[Problem]:
             found.append(((*at, "pattern"), f"the expression cannot be used: {error}"))
             continue
         found += _contradicted(at, table)
+    for path, entry in _prefixes(file.commands).items():
+        try:
+            classify.hold(entry)
+        except UserError as error:
+            found.append((path, str(error)))
     check_names = [check.name for check in file.check]
     found += [
         (("check", number, "name"), f"another check of this file has the name {name}")

@@ -357,7 +357,7 @@ def _add_allowlist(page: _Writer, one: state.SessionState) -> None:
         return
     page.add("## Allowed in this session", "")
     page.add(*(f"- {_one_line(line)}" + (f" in {cwd}" if cwd else "") for line, cwd in sorted(one.lines)))
-    page.add(*(f"- {prefix_text(tokens)}" for tokens in one.prefixes))
+    page.add(*(f"- {prefix_text(one.tokens)}" + (f" in {one.folder}" if one.folder else "") for one in one.prefixes))
     page.add("")
 
 

@@ -17,6 +17,7 @@ from agentos_lsp.domain import (
     reviewed,
     tree_events,
 )
+from agentos_lsp.domain.command import allowlist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +121,7 @@ class SessionState:
     calls: Mapping[ids.CallId, Call] = field(default_factory=dict)
     questions: Mapping[ids.ApprovalId, approval.Question] = field(default_factory=dict)
     lines: frozenset[tuple[str, str]] = frozenset()
-    prefixes: tuple[tuple[str, ...], ...] = ()
+    prefixes: tuple[allowlist.TokenPrefix, ...] = ()
     commits: tuple[ids.CommitId, ...] = ()
     findings: tuple[events.FindingRecord, ...] = ()
     checked: frozenset[tuple[str, str]] = frozenset()
@@ -250,8 +251,8 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case events.AllowlistExtended():
             lines = state.lines if event.line is None else state.lines | {(event.line, event.cwd)}
             prefixes = state.prefixes
-            if event.prefix is not None and event.prefix not in prefixes:
-                prefixes = (*prefixes, event.prefix)
+            if event.prefix is not None:
+                prefixes = tuple(dict.fromkeys((*prefixes, allowlist.TokenPrefix(event.prefix, event.cwd or None))))
             return replace(state, lines=lines, prefixes=prefixes)
         case events.CommandStarted():
             step: Step = "running" if event.background is None else "background"

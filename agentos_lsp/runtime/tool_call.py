@@ -231,7 +231,8 @@ class Gate:
     async def _assess(self, line: str, folder: str) -> verdict.Assessment:
         state, where = self._journal.state, self._workspace.relative(folder)
         entries: tuple[allowlist.Entry, ...] = (
-            *(allowlist.TokenPrefix(tokens) for tokens in (*self._rules.allow, *state.prefixes)),
+            *self._rules.allow,
+            *state.prefixes,
             *(allowlist.ExactLine(line) for line, cwd in sorted(state.lines) if cwd == where),
         )
         known = allowlist.Allowlist(entries)
@@ -254,6 +255,11 @@ class Gate:
             case "prefix":
                 await self._journal.record(
                     events.AllowlistExtended, durable=True, approval=given.approval, prefix=prefix
+                )
+            case "folder":
+                cwd = self._workspace.relative(folder)
+                await self._journal.record(
+                    events.AllowlistExtended, durable=True, approval=given.approval, prefix=prefix, cwd=cwd
                 )
             case _:
                 assert_never(given.scope)

@@ -89,8 +89,13 @@ def answers(session: str, question: Question, *, ask_text: bool) -> list[lsp.Com
         _decide("Approve this line for this session", session, question, "approved", "line"),
     ]
     if question.prefix is not None:
-        title = f"Approve `{review.prefix_text(question.prefix)}` for this session"
-        found.append(_decide(title, session, question, "approved", "prefix"))
+        shown = f"`{review.prefix_text(question.prefix)}`"
+        if question.folder is not None:
+            where = review.visible(question.folder)
+            found.append(
+                _decide(f"Approve {shown} in {where} for this session", session, question, "approved", "folder")
+            )
+        found.append(_decide(f"Approve {shown} for this session", session, question, "approved", "prefix"))
     found.append(_decide("Reject", session, question, "rejected", "once"))
     if ask_text:
         rejected = argument(session, question, "rejected", "once")

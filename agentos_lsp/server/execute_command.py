@@ -77,6 +77,7 @@ async def _show(client: Client, wanted: protocol.OneSession) -> object:
             "line": question.line,
             "cwd": question.cwd,
             "prefix": None if question.prefix is None else list(question.prefix),
+            "folder": question.folder,
         }
         for question in one.questions.values()
     ]

@@ -8,7 +8,7 @@ from agentos_lsp import __main__
 from agentos_lsp.effects import trust
 from tests.runtime import support
 
-THEIRS = '[rules]\nsecret = "note"\nbuild-script = "review"\n[commands]\nallow = [["make"]]\n'
+THEIRS = '[rules]\nsecret = "note"\nbuild-script = "review"\n[commands]\nallow = [["make", "test"]]\n'
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_trusted_file_counts_in_full(house, run):
     trusted.add(str(house.root / ".git"), trust.digest_of(THEIRS.encode()), "a test", support.T0)
     code, out, _ = run()
     assert code == 0
-    assert "runs without a question: make …" in out
+    assert "runs without a question: make test …" in out
     assert "passed over" not in out
 
 

@@ -39,6 +39,23 @@ def test_a_prefix_counts_only_where_one_was_offered():
     assert approval.answer(without, answer(scope="line")) == answer(scope="line")
 
 
+@pytest.mark.parametrize(
+    ("cwd", "prefix", "folder"),
+    [
+        ("web", ("make",), "web"),
+        ("web/", ("make",), "web"),
+        ("", ("make",), None),
+        (".", ("make",), None),
+        ("web", None, None),
+    ],
+)
+def test_a_folder_counts_only_below_the_root_and_with_a_prefix(cwd, prefix, folder):
+    question = Question("a1", "c1", "d" * 16, "make", cwd, prefix)
+    assert question.folder == folder
+    found = approval.answer(question, answer(scope="folder"))
+    assert found == answer(scope="folder") if folder else isinstance(found, Stale)
+
+
 def test_a_digest_is_sixteen_hexadecimal_digits_and_stays_the_same_for_ever():
     assert approval.digest(line="make test", cwd="src", head="a" * 40) == "f70cbb1ed6ccf573"
 

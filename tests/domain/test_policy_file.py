@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos_lsp.domain import policy, policy_file
+from agentos_lsp.domain.command import allowlist
 
 RULE = """
 [[rule]]
@@ -61,7 +62,7 @@ timeout_s = 60
         subject_length=72,
         own=found.own,
         checks=(policy.Check("tests", "make test", 60.0, (), vouched=True),),
-        allow=(("make", "test"),),
+        allow=(allowlist.TokenPrefix(("make", "test")),),
     )
     assert [(one.name, one.action, one.paths) for one in found.own] == [("no-print", "review", ("src/*.py",))]
 
@@ -89,6 +90,34 @@ def test_everything_that_is_wrong_is_found_at_its_line():
 def test_a_rule_of_ones_own_is_checked_with_its_examples(old, new, line, words):
     ((at, message),) = problems(RULE.replace(old, new, 1))
     assert (at, words in message) == (line, True), message
+
+
+@pytest.mark.parametrize(
+    ("given", "line", "words"),
+    [
+        ('tokens = ["npm", "test"]\nmatch = ["npm test -s"]\nnot_match = ["npm run x", "cd .. && npm test"]', None, ""),
+        ('tokens = ["npm", "test"]\nfolder = "web"\nmatch = ["npm test"]\nnot_match = ["cd .. && npm test"]', None, ""),
+        (
+            'tokens = ["npm", "test"]\nmatch = ["npm run test"]',
+            0,
+            "does not let its own example `npm run test` through",
+        ),
+        ('tokens = ["npm", "test"]\nnot_match = ["npm test"]', 0, "`npm test` is let through, which `not_match` says"),
+        ('tokens = ["rm"]\nmatch = ["rm -rf /"]', 0, "does not let its own example `rm -rf /` through"),
+        ('tokens = ["python3"]', 0, "python3 runs any code it is given"),
+        ('tokens = ["make", "x"]\nfolder = "/etc"', 2, "should match pattern"),
+    ],
+)
+def test_an_allowed_prefix_is_held_to_what_it_says_of_itself(given, line, words):
+    found = problems(f"[[commands.prefix]]\n{given}\n")
+    assert [at for at, _ in found] == ([] if line is None else [line])
+    assert all(words in message for _, message in found), found
+
+
+def test_a_bare_prefix_that_must_not_be_stored_is_named_at_its_line():
+    ((at, message),) = problems('[commands]\nallow = [\n  ["make", "test"],\n  ["bash"],\n]\n')
+    assert (at, "commands.allow.1" in message) == (3, True)
+    assert "bash runs any command it is given" in message
 
 
 def test_two_rules_or_checks_of_one_name_are_told_apart():

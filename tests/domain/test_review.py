@@ -124,9 +124,13 @@ def test_a_call_shows_how_it_ended(kinds, outcome):
 
 def test_the_allowlist_of_a_session_is_shown():
     page = page_of(
-        *ASKING, "approval.decided", "allowlist.extended", ("allowlist.extended", {"prefix": None, "line": "a\nb"})
+        *ASKING,
+        "approval.decided",
+        ("allowlist.extended", {"cwd": ""}),
+        ("allowlist.extended", {"cwd": "web"}),
+        ("allowlist.extended", {"prefix": None, "line": "a\nb", "cwd": ""}),
     )
-    assert "## Allowed in this session\n\n- a\\nb\n- make …\n" in page.text
+    assert "## Allowed in this session\n\n- a\\nb\n- make …\n- make … in web\n" in page.text
 
 
 # Findings

@@ -1,6 +1,7 @@
 import pytest
 
 from agentos_lsp.domain import events, state
+from agentos_lsp.domain.command import allowlist
 from tests.domain import support
 
 ASKING = ("session.started", "worktree.created", "prompt.queued", "turn.started", "tool_call.requested",
@@ -78,7 +79,7 @@ def test_only_the_last_calls_are_kept_but_every_open_one():
 
 def test_an_approval_by_prefix_extends_the_allowlist_once():
     log = support.log(*ASKING, "approval.decided", "allowlist.extended", "allowlist.extended")
-    assert state.fold(log).prefixes == (("make",),)
+    assert state.fold(log).prefixes == (allowlist.TokenPrefix(("make",)),)
 
 
 def test_folding_in_two_parts_is_folding_at_once():

@@ -1,6 +1,7 @@
 import pytest
 
 from agentos_lsp.domain import policy
+from agentos_lsp.domain.command import allowlist
 from agentos_lsp.domain.errors import ConfigError
 from agentos_lsp.effects import config
 
@@ -17,14 +18,18 @@ def test_the_users_file_may_loosen_and_the_repositorys_may_only_tighten(tmp_path
     )
     found = config.load_policy(theirs, mine)
     assert (found.max_files, found.max_file_bytes, found.actions["secret"]) == (5000, 10, "review")
-    assert found.allow == (("make", "test"),)
+    assert found.allow == (allowlist.TokenPrefix(("make", "test")),)
 
 
 def test_a_trusted_repositorys_file_may_loosen_too(tmp_path):
-    theirs = b'[commit]\nmax_files = 9999\n[rules]\nsecret = "note"\n[commands]\nallow = [["make"]]\n'
+    theirs = b'[commit]\nmax_files = 9999\n[rules]\nsecret = "note"\n[commands]\nallow = [["make", "test"]]\n'
     theirs += b'[[check]]\nname = "t"\nrun = "make test"\n'
     found = config.load_policy(theirs, None, trusted=True)
-    assert (found.max_files, found.actions["secret"], found.allow) == (9999, "note", (("make",),))
+    assert (found.max_files, found.actions["secret"], found.allow) == (
+        9999,
+        "note",
+        (allowlist.TokenPrefix(("make", "test")),),
+    )
     assert [check.vouched for check in found.checks] == [True]
     assert [check.vouched for check in config.load_policy(theirs, None).checks] == [False]
 

@@ -200,13 +200,13 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         outcome=st.sampled_from(["approved", "rejected"]),
-        scope=st.sampled_from(["once", "line", "prefix"]),
+        scope=st.sampled_from(["once", "line", "prefix", "folder"]),
     )
     def decide(self, data, outcome, scope):
         asked = data.draw(st.sampled_from(list(self.now.questions.values())))
         given = approval.Answer(asked.approval, asked.digest, outcome, scope, "x")
         counted = self.do(self.session.decide(given))
-        offered = scope != "prefix" or asked.prefix is not None
+        offered = asked.prefix is not None if scope == "prefix" else scope != "folder" or asked.folder is not None
         assert isinstance(counted, approval.Answer) == offered
         if offered:
             assert asked.approval not in self.now.questions

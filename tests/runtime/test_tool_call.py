@@ -3,6 +3,7 @@
 import pytest
 
 from agentos_lsp.domain import approval, ids
+from agentos_lsp.domain.command import allowlist
 from tests.runtime import support
 
 
@@ -75,10 +76,32 @@ async def test_an_approval_for_the_prefix_lets_what_begins_alike_through_and_not
         await desk.answer(name, await desk.question(name), scope="prefix")
         asked = await desk.question(name, 2)
         assert asked.line == "python3 other.py"
-        assert (await desk.state(name)).prefixes == (("python3", "tool.py"),)
+        assert (await desk.state(name)).prefixes == (allowlist.TokenPrefix(("python3", "tool.py")),)
         await desk.answer(name, asked, "rejected")
         await desk.event("turn.finished")
         assert [one.line for one in desk.of("command.started")] == ["python3 tool.py one", "python3 tool.py two"]
+    support.assert_sound(house.log(name))
+
+
+async def test_an_approval_for_the_prefix_in_a_folder_lets_nothing_through_elsewhere(house):
+    async with house.open() as desk:
+        calls = [
+            {"run": "mkdir web"},
+            {"run": {"line": "make one", "cwd": "web"}},
+            {"run": {"line": "make one -s", "cwd": "web"}},
+        ]
+        name = await desk.begin([*calls, {"run": "make one"}])
+        asked = await desk.question(name)
+        assert (asked.line, asked.cwd) == ("make one", "web")
+        await desk.answer(name, asked, scope="folder")
+        last = await desk.question(name, 2)
+        assert (last.line, last.cwd) == ("make one", "")
+        assert (await desk.state(name)).prefixes == (allowlist.TokenPrefix(("make", "one"), folder="web"),)
+        at_the_root = await desk.answer(name, last, scope="folder")
+        assert isinstance(at_the_root, approval.Stale)
+        await desk.answer(name, last, "rejected")
+        await desk.event("turn.finished")
+        assert [one.line for one in desk.of("command.started")] == ["mkdir web", "make one", "make one -s"]
     support.assert_sound(house.log(name))
 
 

@@ -40,6 +40,18 @@ async def test_every_answer_is_a_command_that_names_what_was_seen(tmp_path):
         assert not any("isPreferred" in action for action in offered)
 
 
+async def test_a_prefix_is_offered_for_its_folder_too(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, {"run": {"line": "touch x", "cwd": "dir ü"}})
+        shown = await screen.approval(session)
+        offered = await screen.actions(page(session), shown["range"]["start"]["line"])
+        assert [(action["title"], action["command"]["arguments"][0]["scope"]) for action in offered[1:4]] == [
+            ("Approve this line for this session", "line"),
+            ("Approve `touch …` in dir ü for this session", "folder"),
+            ("Approve `touch …` for this session", "prefix"),
+        ]
+
+
 async def test_a_comment_is_offered_only_where_the_editor_can_ask_for_text(tmp_path):
     async with runtime_support.sitting(tmp_path) as (house, screen):
         session, line, _ = await waiting(house, screen)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import paths, rules, wrapper_table
 from agentos_lsp.domain.command.effects import (
+    Adds,
     ChangesRepository,
     Connects,
     Deletes,
@@ -31,8 +32,6 @@ from agentos_lsp.domain.command.syntax import Span
 from agentos_lsp.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agentos_lsp.domain.command.effects import Effect
     from agentos_lsp.domain.command.invocation import Argument, Target
 
@@ -129,7 +128,7 @@ class ExactLine:
 class TokenPrefix:
     """Lets through commands that begin with these words; `folder` is worktree-relative, None for the whole worktree.
 
-    `match` and `not_match` are lines that must and must not be let through; `Allowlist.checked` holds it to them.
+    `match` and `not_match` are lines that must and must not be let through; `classify.hold` holds it to them.
     """
 
     tokens: tuple[str, ...]
@@ -177,30 +176,6 @@ def check(tokens: tuple[str, ...]) -> None:
         )
 
 
-def check_examples(entry: TokenPrefix, allows: Callable[[str, Allowlist], bool]) -> None:
-    """Holds an entry to its examples.
-
-    Args:
-        entry: The prefix with its examples.
-        allows: Tells whether a line is allowed under an allowlist.
-
-    Raises:
-        UserError: An example gets another answer than it should.
-    """
-    alone = Allowlist((entry,))
-    for line in entry.match:
-        if not allows(line, alone):
-            raise UserError(
-                f"`{' '.join(entry.tokens)}` does not let `{line}` through.",
-                "Change the prefix or its `match` examples.",
-            )
-    for line in entry.not_match:
-        if allows(line, alone):
-            raise UserError(
-                f"`{' '.join(entry.tokens)}` lets `{line}` through.", "Change the prefix or its `not_match` examples."
-            )
-
-
 def examples(tokens: tuple[str, ...]) -> tuple[str, ...]:
     """Lines that begin with a prefix, likely ones first; `classify.let_through` says which it lets through."""
     shown = " ".join(_quoted(token) for token in tokens)
@@ -237,9 +212,9 @@ def suggest(words: tuple[str | None, ...]) -> tuple[str, ...] | None:
     return found
 
 
-def is_read_only(effects: tuple[Effect, ...]) -> bool:
-    """Tells whether a program of which no effect needs a word is in the built-in set: it certainly does nothing but read."""
-    return any(isinstance(effect, ReadsOnly) for effect in effects)
+def is_built_in(effects: tuple[Effect, ...]) -> bool:
+    """Tells whether a program of which no effect needs a word is in the built-in set: it certainly only reads or adds."""
+    return any(isinstance(effect, (ReadsOnly, Adds)) for effect in effects)
 
 
 def lets_through(entry: Entry, invocation: Invocation, effects: tuple[Effect, ...], *, wraps: bool) -> bool:
@@ -363,6 +338,8 @@ def _is_lifted(effect: Effect, tokens: tuple[str, ...], invocation: Invocation) 
     match effect:
         case Reads() | Writes() | Deletes():
             return not _is_unlifted(effect)
+        case Adds(_, target):
+            return target is None or not _is_unlifted(Writes(target))
         case ReadsOnly() | Unrecognised():
             return True
         case _:

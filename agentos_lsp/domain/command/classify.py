@@ -6,15 +6,17 @@ The only way into the classifier. It is total: every string gets a verdict, and 
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import allowlist, opaque, rules, verbs, walk
-from agentos_lsp.domain.command.effects import Deletes
+from agentos_lsp.domain.command import allowlist, opaque, rules, verbs, walk, wrapper_table
+from agentos_lsp.domain.command.effects import Deletes, Reads, ReadsOnly
 from agentos_lsp.domain.command.families import table
-from agentos_lsp.domain.command.invocation import Glob, Known
+from agentos_lsp.domain.command.invocation import Glob, Known, Prefix
 from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.command.syntax import Span
 from agentos_lsp.domain.command.verdict import Assessment, Part, Reason, Verdict
+from agentos_lsp.domain.errors import UserError
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.command.allowlist import Allowlist
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command.steps import Step
 
 _LONGEST = 1 << 16
-# Programs that run a command for all that they find.
-_SWEEPING = frozenset(("find", "gfind", "fd", "fdfind"))
+_FEEDING = frozenset(("xargs", "gxargs"))
+# With these, what find finds may lie behind a link.
+_FOLLOWING = frozenset((Known("-L"), Known("-H"), Known("-follow"), Known("--follow")))
 _CERTAIN = (Known, Glob)
 _SOMEWHERE = Surroundings(cwd="/worktree", worktree="/worktree")
 _EXAMPLES = 5
@@ -67,6 +70,30 @@ def let_through(tokens: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(line for line in lines if classify(line, _SOMEWHERE, alone).verdict is Verdict.ALLOWED)[:_EXAMPLES]
 
 
+def hold(entry: allowlist.TokenPrefix) -> None:
+    """Holds a prefix to what may be stored, and to its own examples.
+
+    Raises:
+        UserError: It must not be stored, or one of its examples gets another answer than it says.
+    """
+    allowlist.check(entry.tokens)
+    shown = " ".join(entry.tokens)
+    where = replace(_SOMEWHERE, cwd=f"{_SOMEWHERE.worktree}/{entry.folder or ''}".rstrip("/"))
+    for line in (*entry.match, *entry.not_match):
+        found = classify(line, where, allowlist.Allowlist((entry,)))
+        why = f": {found.reasons[0].text}" if found.reasons else ""
+        if line in entry.match and found.verdict is not Verdict.ALLOWED:
+            raise UserError(
+                f"`{shown}` does not let its own example `{line}` through{why}",
+                "Change the prefix or its `match`.",
+            )
+        if line in entry.not_match and found.verdict is Verdict.ALLOWED:
+            raise UserError(
+                f"`{line}` is let through, which `not_match` says it must not be.",
+                f"Make `{shown}` longer, or change its `not_match`.",
+            )
+
+
 def _assessed(line: str, parts: tuple[Part, ...], offered: set[tuple[str, ...] | None], known: Allowlist) -> Assessment:
     """Puts the parts together: the strictest decides, unless this very line was let through."""
     gathered = [reason for part in parts for reason in part.reasons]
@@ -90,8 +117,10 @@ def _judge(step: Step, surroundings: Surroundings, known: Allowlist) -> tuple[tu
     effects: tuple[Effect, ...] = ()
     for invocation in step.invocations:
         effects = table.effects(invocation)
-        if invocation.wrappers and not _SWEEPING.isdisjoint(invocation.wrappers):
+        if invocation.wrappers and not wrapper_table.SWEEPING.isdisjoint(invocation.wrappers):
             effects = tuple(_swept(effect) for effect in effects)
+        if invocation.wrappers:
+            invocation, effects = _found(invocation, effects)  # noqa: PLW2901 - what is known of it is sharper
         reasons = _reasons(effects, surroundings)
         if known.entries and _is_let_through(step, invocation, effects, reasons, known):
             continue
@@ -110,15 +139,45 @@ def _is_let_through(
 
 def _why_not_built_in(invocation: Invocation, effects: tuple[Effect, ...], step: Step) -> list[Reason]:
     """Why a program with harmless effects is not in the built-in set all the same; nothing if it is."""
-    if not allowlist.is_read_only(effects):
+    if not allowlist.is_built_in(effects):
         return [rules.not_listed(invocation.name)]
-    if step.wraps:
+    if step.wraps and not _hands_on(invocation):
         return [rules.doubtful(f"{invocation.name} starts other commands")]
     return [
         rules.uncertain(argument)
         for argument in invocation.arguments
         if not isinstance(argument, _CERTAIN) and not any(argument is spoken for spoken in step.spoken)
     ]
+
+
+def _hands_on(invocation: Invocation) -> bool:
+    """Tells whether a wrapper does nothing but start commands, each of them a part of its own, on what is here."""
+    if invocation.name in wrapper_table.SWEEPING:
+        return _FOLLOWING.isdisjoint(invocation.arguments)
+    return invocation.name in wrapper_table.PLAIN
+
+
+def _found(invocation: Invocation, effects: tuple[Effect, ...]) -> tuple[Invocation, tuple[Effect, ...]]:
+    """Takes the names that find found, or that were fed apart by NULs, for what they are: files below a folder.
+
+    That counts for reading only; where anything else is done to them, nothing is taken for certain.
+    """
+    swept = not wrapper_table.SWEEPING.isdisjoint(invocation.wrappers)
+    if not swept and _FEEDING.isdisjoint(invocation.wrappers):
+        return invocation, effects
+    arguments = tuple(
+        Glob(f"{argument.text}*", argument.text)
+        if isinstance(argument, Prefix) and argument.quoted and argument.text.endswith("/")
+        else argument
+        for argument in invocation.arguments
+    )
+    if arguments == invocation.arguments:
+        return invocation, effects
+    named = replace(invocation, arguments=arguments)
+    reading = table.effects(named)
+    if all(isinstance(effect, (Reads, ReadsOnly)) for effect in reading):
+        return named, reading
+    return invocation, effects
 
 
 def _swept(effect: Effect) -> Effect:

@@ -26,6 +26,17 @@ class Writes:
 
 
 @value
+class Adds:
+    """Adds what was not there and changes nothing that was: a folder, or, without a target, to git's index.
+
+    `what` is a short phrase.
+    """
+
+    what: str
+    target: Target | None = None
+
+
+@value
 class Deletes:
     """Removes a file, or a whole tree (also by moving it away, `rsync --delete`, `find -delete`, `shred`, `dd`)."""
 
@@ -126,6 +137,7 @@ class Unrecognised:
 Effect = (
     Reads
     | Writes
+    | Adds
     | Deletes
     | MovesOut
     | Pushes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = frozenset(
     (
         *("echo", "printf", "cat", "tee", "pwd", "which", "command", "type", "base64", "xxd", "rev", "tr"),
-        *("dirname", "basename", "git", "find", "ls"),
+        *("dirname", "basename", "git", "find", "ls", "rg", "grep"),
     )
 )
 # What stands in a text for what is not certain.
@@ -75,6 +75,10 @@ def printed(  # noqa: C901, PLR0912 - one arm per program
         case "ls" if any(word.startswith("-") and "d" in word and not word.startswith("--") for word in rest):
             named = [word for word in rest if not word.startswith("-")]
             return "".join(f"{word}\n" for word in named) if named else None
+        case "git" if rest[:1] == ["ls-files"] and _stays(rest):
+            return f"./{HOLE}\n"
+        case "rg" | "grep" if _lists(rest) and _stays(rest):
+            return f"./{HOLE}\n"
         case "git" if cwd is not None:
             return _of_git(rest, cwd, scope.surroundings)
         case "tr" if stdin is not None:
@@ -148,6 +152,28 @@ def _found(words: list[str]) -> str | None:
     if any(word.startswith(("-printf", "-exec", "-ok", "-ls")) for word in words):
         return None
     return "".join(f"{start.rstrip('/')}/{HOLE}\n" for start in starts or ["."])
+
+
+def _lists(words: list[str]) -> bool:
+    """Whether a search prints nothing but names of files below the folder that it runs in."""
+    named = {
+        "-l",
+        "-rl",
+        "-lr",
+        "-il",
+        "-ril",
+        "-lri",
+        "--files",
+        "--files-with-matches",
+        "-L",
+        "--files-without-match",
+    }
+    return not named.isdisjoint(words)
+
+
+def _stays(words: list[str]) -> bool:
+    """Whether no word names a place that is not below the folder."""
+    return not any(word.startswith(("/", "~")) or ".." in word or word == "--full-name" for word in words)
 
 
 def _of_git(words: list[str], cwd: str, surroundings: Surroundings) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from agentos_lsp.domain.command import inside, options, wrapper_table
@@ -29,6 +30,9 @@ def xargs(invocation: Invocation, _: Callable[[Argument], str]) -> Iterator[Inne
     added: tuple[Argument, ...] = (Unknown("what xargs reads", quoted=False),)
     if invocation.stdin is not None and not parsed.has("--arg-file"):
         added = tuple(inside.item(text) for text in invocation.stdin.replace("\0", " ").split())
+        if not parsed.has("--null") and Known("-0") not in invocation.arguments[: -len(inner) or None]:
+            # A blank in a name makes two words of it.
+            added = tuple(replace(item, quoted=False) if isinstance(item, Prefix) else item for item in added)
     marks = [inside.text_of(mark) for mark in parsed.values("-I", "-J", "--replace")]
     if parsed.has("--replace") and not marks:
         marks = ["{}"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from agentos_lsp.domain.command import paths, secrets
 from agentos_lsp.domain.command.effects import (
+    Adds,
     ChangesRepository,
     Connects,
     Deletes,
@@ -72,6 +73,9 @@ def judge(  # noqa: C901, PLR0912 - one arm per effect
             return reads(target, content=content)
         case Writes(target):
             return _writes(target)
+        case Adds(_, target):
+            added = target is None or target.place in ("worktree", "scratch", "root")
+            return None if added or target is None else _writes(target)
         case Deletes(target, recursive):
             return _deletes(target, recursive=recursive)
         case MovesOut(target, goal):

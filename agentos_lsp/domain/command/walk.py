@@ -131,7 +131,7 @@ class _Walker(commands.CommandReader):
 
     def _pipeline(self, pipeline: Pipeline, scope: Scope, context: Context) -> None:
         if pipeline.timed:
-            context = replace(context, doubts=(*context.doubts, "it is measured by `time`"))
+            context = replace(context, wrappers=(*context.wrappers, "time"))
         if len(pipeline.commands) == 1:
             self.part(pipeline.commands[0], scope, context)
             return

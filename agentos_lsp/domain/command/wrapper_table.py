@@ -63,6 +63,11 @@ watch | 0 | -b,--beep -c,--color -C,--no-color -d,--differences? -e,--errexit -g
 """
 
 
+# Wrappers that do nothing of their own but start the command, so that one that only reads needs no review in them.
+PLAIN = ("timeout", "gtimeout", "nice", "gnice", "stdbuf", "gstdbuf", "time", "gtime", "xargs", "gxargs")
+# Programs that run a command for all that they find below a folder.
+SWEEPING = frozenset(("find", "gfind", "fd", "fdfind"))
+
 # Subcommands of package runners and containers after which a command stands: words | operands before it | options
 _VERBS = """
 uv run | 0 | -q -v -s,--script -m,--module= --with= --with-requirements= --with-editable= -p,--python= --extra= --group= --no-group= --only-group= --all-extras --no-sync

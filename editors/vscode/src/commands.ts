@@ -53,6 +53,7 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.approve': answer('approved', 'once'),
     'agentos.approveLine': answer('approved', 'line'),
     'agentos.approvePrefix': answer('approved', 'prefix'),
+    'agentos.approveFolder': answer('approved', 'folder'),
     'agentos.reject': answer('rejected', 'once'),
     'agentos.rejectWithComment': (node: ApprovalNode) => steering.comment(decision(node, 'rejected', 'once')),
     'agentos.refresh': () => sessions.refresh(),

@@ -89,7 +89,7 @@ export interface DecideApproval extends OneSession {
   approval: string;
   digest: string;
   outcome: 'approved' | 'rejected';
-  scope?: 'once' | 'line' | 'prefix';
+  scope?: 'once' | 'line' | 'prefix' | 'folder';
   comment?: string;
 }
 
@@ -227,6 +227,7 @@ export interface Question {
   line: string;
   cwd: string;
   prefix: string[] | null;
+  folder: string | null;
 }
 
 export interface Shown extends Row {

@@ -143,7 +143,7 @@ function approvalItem({ session, question }: ApprovalNode): vscode.TreeItem {
   item.description = question.cwd && `in ${question.cwd}`;
   item.tooltip = `The agent asks to run:\n${question.line}`;
   item.iconPath = new vscode.ThemeIcon('shield', new vscode.ThemeColor('charts.yellow'));
-  item.contextValue = question.prefix === null ? 'approval' : 'approval prefix';
+  item.contextValue = ['approval', question.prefix && 'prefix', question.folder && 'folder'].filter(Boolean).join(' ');
   item.command = { command: 'agentos.openPage', title: 'Open the Page', arguments: [{ session }] };
   return item;
 }

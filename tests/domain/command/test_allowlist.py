@@ -26,7 +26,7 @@ def judge(line: str, *prefixes: str, where: Surroundings = SURROUNDINGS) -> str:
         ("npm test", "npm test -- --watch=false"),
         ("pytest", "pytest tests/*.py -q"),
         ("rm", "rm -rf build dist"),
-        ("mkdir", "mkdir -p a/b && cd a && mkdir c"),
+        ("touch", "mkdir -p a/b && cd a && touch c"),
         ("touch", "touch /s/x"),
         ("git push", "git push origin feature"),
         ("git commit", "git commit -m 'rm -rf /'"),
@@ -99,7 +99,7 @@ def test_a_prefix_lets_this_through(prefix, line):
         ("make", "make all"),
         ("docker run", "docker run image"),
         ("git -c", "git -c a=b status"),
-        ("find", "find . -exec cat {} +"),
+        ("find", "find . -exec touch {} +"),
         ("xargs", "xargs ls"),
         ("uv run", "uv run x"),
         ("npm exec", "npm exec x"),
@@ -190,7 +190,7 @@ def test_exact_lines_are_stored_as_they_are():
         ("python -m pytest -x", "python -m pytest"),
         ("python tools/gen.py a", "python tools/gen.py"),
         ("make test", "make test"),
-        ("mkdir a", "mkdir"),
+        ("touch a", "touch"),
         ("uv run pytest", "uv run pytest"),
         ("cargo build --release", "cargo build"),
         ("ruff check .", "ruff"),
@@ -258,12 +258,18 @@ def test_examples_quote_what_needs_it():
 
 
 def test_an_entry_is_held_to_its_examples():
-    def allows(line: str, known: allowlist.Allowlist) -> bool:
-        return classify.classify(line, SURROUNDINGS, known).verdict.word == "allowed"
-
     entry = allowlist.TokenPrefix(("npm", "test"), match=("npm test -s",), not_match=("npm run x", "npm test > y"))
-    allowlist.check_examples(entry, allows)
-    with pytest.raises(UserError, match="does not let `npm run test` through"):
-        allowlist.check_examples(replace(entry, match=("npm run test",)), allows)
-    with pytest.raises(UserError, match="lets `npm test -s` through"):
-        allowlist.check_examples(replace(entry, not_match=("npm test -s",)), allows)
+    classify.hold(entry)
+    with pytest.raises(UserError, match="does not let its own example `npm run test` through"):
+        classify.hold(replace(entry, match=("npm run test",)))
+    with pytest.raises(UserError, match="`npm test -s` is let through, which `not_match`"):
+        classify.hold(replace(entry, not_match=("npm test -s",)))
+
+
+def test_an_entry_for_a_folder_is_held_to_its_examples_there():
+    entry = allowlist.TokenPrefix(
+        ("make", "test"), folder="web", match=("make test",), not_match=("cd .. && make test",)
+    )
+    classify.hold(entry)
+    with pytest.raises(UserError, match=r"its own example `cd \.\. && make test`"):
+        classify.hold(replace(entry, match=("cd .. && make test",), not_match=()))

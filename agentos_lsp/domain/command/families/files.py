@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import options
-from agentos_lsp.domain.command.effects import Deletes, Reads, ReadsOnly, Writes
+from agentos_lsp.domain.command.effects import Adds, Deletes, Reads, ReadsOnly, Writes
 from agentos_lsp.domain.command.families import persistence, rows
 from agentos_lsp.domain.command.invocation import Known, Target
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _TABLE = """
 touch | | write | -a -c,--no-create -d,--date= -f -h,--no-dereference -m -r,--reference=r -t= --time= -A=
-mkdir | | write | -m,--mode= -p,--parents -v,--verbose -Z --context?
 mkfifo mknod | | write | -m,--mode= -Z --context?
 mktemp | | write | -d,--directory -u,--dry-run -q,--quiet --suffix= -p,--tmpdir?w -t -V
 tee | | write | -a,--append -i,--ignore-interrupts -p --output-error?
@@ -139,6 +138,17 @@ def _install(invocation: Invocation) -> Iterator[Effect]:
     yield from rows.doubts(parsed, "install", careful=True)
 
 
+def _make_folder(invocation: Invocation) -> Iterator[Effect]:
+    parsed = options.parse(options.grammar("-m,--mode= -p,--parents -v,--verbose -Z --context?"), invocation.arguments)
+    for operand in parsed.operands:
+        where = rows.target(invocation, operand)
+        yield Adds("mkdir", where)
+        lasting = persistence.judge(where)
+        if lasting is not None:
+            yield lasting
+    yield from rows.doubts(parsed, "mkdir", careful=True)
+
+
 def _truncate(invocation: Invocation) -> Iterator[Effect]:
     """Truncation to nothing loses the content of each file."""
     row = _PLAIN["truncate"]
@@ -176,6 +186,7 @@ ROWS = {
     **rows.special("mv gmv move", _move),
     **rows.special("ln link", _link),
     **rows.special("install ginstall", _install),
+    **rows.special("mkdir gmkdir", _make_folder),
     **rows.special("truncate", _truncate),
     **rows.special(
         "chmod chown chgrp chattr setfattr setfacl chflags xattr chcon setcap restorecon",

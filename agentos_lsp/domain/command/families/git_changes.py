@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import options
 from agentos_lsp.domain.command.effects import (
+    Adds,
     ChangesRepository,
     Deletes,
     Executes,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # verbs | what else they do: `connects`, `runs`, `persists` | options that lose work, `always` or `never` | options that
 # matter, with their codes. Options that are not listed only steer the change, and do not hide one that is.
 _TABLE = """
-add stage update-index read-tree write-tree commit-tree mktree mktag hash-object pack-refs pack-objects index-pack |
+update-index read-tree write-tree commit-tree mktree mktag hash-object pack-refs pack-objects index-pack |
   | never | --pathspec-from-file=r
 commit | | never | -m,--message= -F,--file=r -t,--template=r --pathspec-from-file=r --amend -a -C= -c=
 merge revert cherry-pick | | never | -m= -F,--file=r -s,--strategy= -X= -S?
@@ -62,6 +63,11 @@ send-email imap-send | connects | never | --smtp-server=x --sendmail-cmd=x --to-
 lfs annex | connects | never |
 maintenance | persists | never |
 credential credential-cache credential-store credential-manager | runs | never |
+"""
+_ADD = """
+ -n,--dry-run -v,--verbose -i,--interactive -p,--patch -e,--edit -f,--force -u,--update --renormalize -N,--intent-to-add
+ -A,--all --no-all --ignore-removal --no-ignore-removal --refresh --ignore-errors --ignore-missing --chmod= --sparse
+ --pathspec-from-file=r --pathspec-file-nul
 """
 _CLONE = """
  -l,--local --no-hardlinks -s,--shared --reference=r --reference-if-able=r --dissociate -q,--quiet -v,--verbose
@@ -130,6 +136,17 @@ def _plain(verb: str, arguments: tuple[Argument, ...], invocation: Invocation) -
     yield from rows.of_options(parsed, invocation, what)
     if parsed.unsure:
         yield Unrecognised(f"an argument of {what} cannot be known and may be an option")
+
+
+def _add(_verb: str, arguments: tuple[Argument, ...], invocation: Invocation) -> Iterator[Effect]:
+    """Adds to the index, from which a commit is only what the gate lets it be; interactive forms start an editor."""
+    parsed = options.parse(options.grammar(_ADD), arguments)
+    if parsed.has("--patch", "--interactive", "--edit"):
+        yield ChangesRepository("git add", loses_work=False)
+    else:
+        yield Adds("git add")
+    yield from rows.of_options(parsed, invocation, "git add")
+    yield from rows.doubts(parsed, "git add", careful=True)
 
 
 def _clone(_verb: str, arguments: tuple[Argument, ...], invocation: Invocation) -> Iterator[Effect]:
@@ -299,6 +316,8 @@ def _compile() -> dict[str, tuple[str, ...]]:
 
 _ROWS = _compile()
 _SPECIAL: dict[str, Callable[[str, tuple[Argument, ...], Invocation], Iterator[Effect]]] = {
+    "add": _add,
+    "stage": _add,
     "clone": _clone,
     "init": _init,
     "checkout": _checkout,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain.command import options, wrapper_table
 from agentos_lsp.domain.command.effects import Executes, Reads, ReadsOnly, Unrecognised
 from agentos_lsp.domain.command.families import environment, rows
 from agentos_lsp.domain.command.invocation import Known
@@ -120,6 +121,20 @@ def _prints(invocation: Invocation) -> Iterator[Effect]:
         yield Executes("printf -v sets a variable")
 
 
+def _hands_on(invocation: Invocation) -> Iterator[Effect]:
+    """Starts the rest of its words with a time limit, at another priority, or once for each word that it reads.
+
+    What it starts is an invocation of its own, which the wrappers see through.
+    """
+    skipped, spec = wrapper_table.PREFIXES[invocation.name]
+    parsed = options.parse(options.grammar(spec, permutes=False), invocation.arguments)
+    yield ReadsOnly()
+    writes = invocation.name in {"time", "gtime"} and parsed.has("--output")
+    if writes or len(parsed.operands) < skipped or parsed.has("--arg-file", "--open-tty", "--interactive"):
+        yield Unrecognised(f"what {invocation.name} would do with these options is not known")
+    yield from rows.doubts(parsed, invocation.name, careful=True)
+
+
 def _suspends(_: Invocation) -> Iterator[Effect]:
     yield Executes("suspend stops the shell itself")
 
@@ -141,6 +156,7 @@ ROWS = {
     **rows.special("source .", _sources),
     **rows.special("command", _command),
     **rows.special("printf", _prints),
+    **rows.special(" ".join(wrapper_table.PLAIN), _hands_on),
     **rows.special("suspend", _suspends),
     **rows.special("history fc", _history),
 }

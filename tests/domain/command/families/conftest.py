@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import pytest
 
 from agentos_lsp.domain.command.effects import (
+    Adds,
     ChangesRepository,
     Connects,
     Deletes,
@@ -91,6 +92,8 @@ def phrase(effect: Effect) -> str:
             return f"reads {lies(target)}"
         case Writes(target):
             return f"writes {lies(target)}"
+        case Adds(what, target):
+            return f"adds: {what}" + (f" {lies(target)}" if target is not None else "")
         case Deletes(target, recursive):
             return f"deletes {'the tree ' if recursive else ''}{lies(target)}"
         case MovesOut(target, goal):

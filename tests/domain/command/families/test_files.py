@@ -86,7 +86,7 @@ def test_copies_and_marks_are_written(check: Callable[[str], None]) -> None:
         install -m 755 a /usr/bin/a  => reads worktree /code/tree/a & writes outside /usr/bin/a
         tee -a out/x                 => writes outside /etc/x
         touch a                      => writes worktree /code/tree/a
-        mkdir -p a/b                 => writes worktree /code/tree/a/b
+        mkdir -p a/b                 => adds: mkdir worktree /code/tree/a/b
         chmod +x a                   => writes worktree /code/tree/a
         chmod -x a                   => writes worktree /code/tree/a
         chmod -R 777 /               => writes outside below /

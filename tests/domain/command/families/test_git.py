@@ -51,7 +51,7 @@ def test_reading_commands_may_write_read_elsewhere_or_run(check: Callable[[str],
 
 def test_changes_tell_whether_work_may_be_lost(check: Callable[[str], None]) -> None:
     check("""
-        git add a                    => changes: git add
+        git add a                    => adds: git add
         git commit -am x             => changes: git commit
         git checkout main            => changes: git checkout
         git checkout -b new          => changes: git checkout
