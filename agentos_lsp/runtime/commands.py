@@ -8,11 +8,13 @@ import logging
 import posixpath
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain.command import allowlist, classify
+from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.errors import AgentosError, InternalError
 from agentos_lsp.effects.process import environment as environments
 from agentos_lsp.runtime import uncut
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from agentos_lsp.effects.process import commands as processes
     from agentos_lsp.effects.process.sandbox.backends import Cage
     from agentos_lsp.runtime.doors import Doors
+    from agentos_lsp.runtime.policies import Looked
 
 LOG = logging.getLogger(__name__)
 
@@ -287,6 +290,16 @@ def links(disk: Disk, judged: verdict.Assessment, cwd: str, worktree: str) -> di
             path = posixpath.join(start, word)
             _add_links(disk, path, seen, found)
     return found
+
+
+def judge_anew(disk: Disk, line: str, looked: Looked, home: str) -> verdict.Assessment:
+    """Judges a line as a session would that began in a repository now, in a worktree like its checkout."""
+    rules = looked.in_force.rules
+    known = allowlist.Allowlist(rules.allow)
+    around = Surroundings(cwd=looked.root, worktree=looked.root, home=home, protected=rules.protected_branches)
+    first = classify.classify(line, around, known)
+    found = links(disk, first, looked.root, looked.root)
+    return classify.classify(line, replace(around, links=found), known) if found else first
 
 
 def _add_links(disk: Disk, path: str, seen: set[str], found: dict[str, str]) -> None:

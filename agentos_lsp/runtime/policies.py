@@ -45,6 +45,7 @@ class Looked:
     """A policy as a person looks at it: with the text of a repository's file as it is in the checkout now."""
 
     in_force: InForce
+    root: str
     repository: str
     file: str
     digest: str
@@ -130,7 +131,7 @@ class Policies:
         content = _content(checkout)
         digest = "" if content is None else trust.digest_of(content)
         file = str(Path(checkout.root, REPOSITORY_FILE))
-        return Looked(self.load(checkout.common_dir, content), checkout.common_dir, file, digest)
+        return Looked(self.load(checkout.common_dir, content), checkout.root, checkout.common_dir, file, digest)
 
     def examine(self, file: str, text: str) -> Examined:
         """Says everything about the text of a policy file that an editor shows; never raises for its content."""

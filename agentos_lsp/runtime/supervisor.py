@@ -16,6 +16,7 @@ from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.runtime import (
     asking,
     cancelling,
+    commands,
     confining,
     doors,
     ending,
@@ -154,20 +155,19 @@ class Runtime(reading.Reader, asking.Asking):
                 self._parts.store.release(one.id)
             await self.models.close()
 
-    # --- looking -----------------------------------------------------------------------------------------------
-
-    async def check(self, line: str, name: ids.SessionId | None) -> verdict.Assessment:
-        """Judges a line as a session would.
+    async def check(self, line: str, name: ids.SessionId | None, folder: str | None = None) -> verdict.Assessment:
+        """Judges a line as a session would; where none is live, as one would that began in `folder` now.
 
         Raises:
-            UserError: No session is named, and not exactly one is live.
+            UserError: No session is named, and several are live; or none is, and the folder is in no repository.
         """
-        if name is None:
-            live = [one for one in self._sessions.values() if one.state.is_live and one.workspace is not None]
-            if len(live) != 1:
-                raise UserError("Which session?", "Name the session whose allowlist and worktree should count.")
-            return await live[0].gate.check(line)
-        return await (await self._own(name)).gate.check(line)
+        live = [one for one in self._sessions.values() if one.state.is_live and one.workspace is not None]
+        if name is None and not live and folder is not None:
+            look, home = await self.policy.look(folder), self._parts.environment.get("HOME", "/")
+            return await asyncio.to_thread(commands.judge_anew, self.doors.disk, line, look, home)
+        if name is None and len(live) != 1:
+            raise UserError("Which session?", "Name the session whose allowlist and worktree should count.")
+        return await (live[0] if name is None else await self._own(name)).gate.check(line)
 
     # --- acting ------------------------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ async def _remove(client: Client, wanted: protocol.OneOrphan) -> object:
 
 async def _check(client: Client, wanted: protocol.CheckCommand) -> object:
     session = None if wanted.session is None else ids.SessionId(wanted.session)
-    judged = await client.runtime.check(wanted.line, session)
+    judged = await client.runtime.check(wanted.line, session, next(iter(client.folders()), None))
     return {
         "verdict": judged.verdict.word,
         "reasons": [reason.text for reason in judged.reasons],

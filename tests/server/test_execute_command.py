@@ -206,6 +206,15 @@ async def test_documents_are_opened_in_editors_that_can(tmp_path):
             assert opened == {"uri": page(session), "shown": False}
 
 
+async def test_a_line_is_judged_before_there_is_a_session(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        (house.repository / "out").symlink_to("/etc")
+        lines = ("ls", "touch x", "mkdir out/x", f"ls {house.repository}", "rm -rf /elsewhere")
+        found = [(await screen.command("agentos.command.check", {"line": line}))["verdict"] for line in lines]
+        assert found == ["allowed", "reviewed", "reviewed", "allowed", "blocked"]
+        assert (await screen.command("agentos.session.list"))["sessions"] == []
+
+
 async def test_which_session_is_asked_for_where_there_are_two(tmp_path):
     async with runtime_support.sitting(tmp_path) as (house, screen):
         for _ in range(2):

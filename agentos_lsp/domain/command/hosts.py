@@ -14,6 +14,8 @@ _LOOSE_SCHEME = re.compile(
     r"(?:https?|ftps?|wss?|sftp|scp|imaps?|smtps?|pop3s?|ldaps?|telnet|gopher):/{1,3}", re.IGNORECASE
 )
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+# Without a scheme, curl guesses one and takes what follows two slashes for the host.
+_RELATIVE = re.compile(r"//(?=[^/])")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]*\Z")
 
@@ -48,7 +50,7 @@ def host_of(operand: str) -> str | None:
     """
     loose = _LOOSE_SCHEME.match(operand)
     strict = _SCHEME.match(operand)
-    match = loose or strict
+    match = loose or strict or _RELATIVE.match(operand)
     rest = operand[match.end() :] if match is not None else operand
     if strict is not None and strict["scheme"].lower() == "file":
         return None

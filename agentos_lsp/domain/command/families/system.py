@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command.effects import Escalates, Executes, Persists, ReadsOnly, Unrecognised
+from agentos_lsp.domain.command.effects import Escalates, Executes, Persists, ReadsOnly, Signals, Unrecognised
 from agentos_lsp.domain.command.families import rows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TABLE = """
 sudo doas su pkexec runuser sudoedit visudo run0 gosu su-exec setpriv capsh newgrp sg nsenter unshare chroot
   machinectl systemd-nspawn
-  bwrap firejail lxc lxc-attach lxc-exec incus multipass limactl colima virsh qemu-system-x86_64 wsl | escalates
+  bwrap firejail lxc lxc-attach lxc-exec incus multipass limactl colima virsh qemu-system-x86_64 | escalates
 crontab at batch atq atrm anacron systemd-run systemd-tmpfiles update-rc.d chkconfig launchd schtasks | persists
 useradd userdel usermod groupadd groupdel groupmod adduser deluser addgroup delgroup passwd chpasswd chsh chfn
   gpasswd vipw dscl
@@ -74,6 +74,15 @@ def _clear(invocation: Invocation) -> Iterator[Effect]:
         yield ReadsOnly()
 
 
+def _wsl(invocation: Invocation) -> Iterator[Effect]:
+    """`--shutdown` and `--terminate` end whole systems. Source: Microsoft's basic commands for WSL."""
+    words = [rows.text_of(argument) for argument in invocation.arguments]
+    if any(word in ("--shutdown", "--terminate", "-t", "--unregister") for word in words[:1]):
+        yield Signals(" ".join(("wsl", *words[:2])), harmless=False)
+    else:
+        yield Escalates("wsl")
+
+
 _SAFE = rows.table("""
 netstat | safe | inert | -abceglnopFsrtuvwWxiMC46 -I= -f= -p=
 vmstat iostat mpstat | safe | inert | -acdDfhHikKmnNpPstwxy -#
@@ -81,4 +90,4 @@ nvidia-smi sensors | safe | inert | -L -q -u -j
 tput | safe | inert | -T=
 gofmt | safe | read | -ldse -r=x -w!w
 """)
-ROWS = {**_compile(), **_SAFE, **rows.special("clear hostname", _clear)}
+ROWS = {**_compile(), **_SAFE, **rows.special("clear hostname", _clear), **rows.special("wsl", _wsl)}
