@@ -21,7 +21,7 @@ def test_every_option_is_declared_checked_and_described_with_its_default():
     )
     assert declared == checked == described
     assert declared
-    (command,) = re.findall(r"cmd = options\(\)\.cmd or (\{.*\}),", lua("lsp/agentos.lua"))
+    (command,) = re.findall(r"cmd = .*options\(\)\.cmd or (\{.*\}),", lua("lsp/agentos.lua"))
     assert f"      cmd = {command}," in HELP
     for permission in protocol.PERMISSIONS:
         assert f"'{permission}'" in HELP

@@ -32,7 +32,7 @@ def test_the_tour_shows_a_whole_session_and_leaves_nothing_behind(tmp_path):
     done, temporary = take(tmp_path, HOME=str(home), XDG_STATE_HOME=str(home / "state"))
     assert (done.returncode, done.stderr) == (0, "")
     shown = [
-        "approved by the tour",
+        "approved without asking",
         " allowed: python3 -m unittest -q",
         "reviewed: touch checked.txt",
         " blocked: rm -rf ",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from typing import TYPE_CHECKING
 
 from agentos_lsp import __version__
@@ -10,6 +11,9 @@ from agentos_lsp.cli import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+MODULES = frozenset({"clean", "daemon", "demo", "doctor", "policy", "tour", "trace"})
+"""The subcommands that are carried out by a module of the same name."""
 
 DESCRIPTION = "Lets coding agents work inside a predictable blast radius, steered from your editor."
 
@@ -28,37 +32,26 @@ def run(words: Sequence[str], forward: Callable[[str | None], int]) -> int:
     chosen = parser.parse_args(words)
     if chosen.command == "check":
         return check.run(chosen)
-    if chosen.command == "trace":
-        from agentos_lsp.cli import trace  # noqa: PLC0415 - the check must start without pydantic
-
-        return trace.run(chosen)
-    if chosen.command == "tour":
-        from agentos_lsp.cli import tour  # noqa: PLC0415 - as above
-
-        return tour.run(chosen)
-    if chosen.command == "clean":
-        from agentos_lsp.cli import clean  # noqa: PLC0415 - as above
-
-        return clean.run(chosen)
-    if chosen.command == "doctor":
-        from agentos_lsp.cli import doctor  # noqa: PLC0415 - as above
-
-        return doctor.run(chosen)
-    if chosen.command == "policy":
-        from agentos_lsp.cli import policy  # noqa: PLC0415 - as above
-
-        return policy.run(chosen)
-    if chosen.command == "daemon":
-        from agentos_lsp.cli import daemon  # noqa: PLC0415 - as above
-
-        return daemon.run(chosen)
+    if chosen.command in MODULES:
+        # The check must start without pydantic, and so must every other: each loads what it needs.
+        code: int = importlib.import_module(f"agentos_lsp.cli.{chosen.command}").run(chosen)
+        return code
     if chosen.stdio or chosen.command == "serve":
         from agentos_lsp.cli import serve  # noqa: PLC0415 - as above
 
         return serve.run(chosen)
+    if chosen.demo:
+        parser.error("--demo goes with --stdio; in the terminal, the demo is shown by: agentos-lsp demo")
     if chosen.log:
         parser.error("--log goes with --stdio; the daemon's log is shown by: agentos-lsp daemon log")
     return forward(chosen.state)
+
+
+def _pace(text: str) -> float:
+    pace = float(text)
+    if not 0 <= pace <= 100:
+        raise argparse.ArgumentTypeError("a factor from 0 to 100")
+    return pace
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +63,18 @@ def _parser() -> argparse.ArgumentParser:
         help="serve one editor in this process, without the daemon that editors share by default",
     )
     parser.add_argument("--state", metavar="FOLDER", help="where sessions are kept; default: the user's state folder")
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="with --stdio: a simulated repository, model and machine; nothing is touched",
+    )
+    parser.add_argument(
+        "--pace",
+        metavar="FACTOR",
+        type=_pace,
+        default=1.0,
+        help="of the demo: how long its second takes; default: 1, and 0 for no time at all",
+    )
     parser.add_argument("--log", metavar="FILE", help="with --stdio: write the log to a file, not to standard error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("serve", help="the same as --stdio")
@@ -87,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("repository", metavar="REPOSITORY", nargs="?", help="whose remains are looked at; default: here")
     tour = commands.add_parser("tour", help="a whole supervised session on a throw-away repository")
     tour.add_argument("--yes", action="store_true", help="answer approvals without asking, even on a terminal")
+    demo = commands.add_parser("demo", help="a whole session without a model, a repository or a trace: all is played")
+    demo.add_argument("--pace", metavar="FACTOR", type=_pace, default=argparse.SUPPRESS, help="as above")
+    demo.add_argument("--yes", action="store_true", help="answer approvals without asking, even on a terminal")
     daemon = commands.add_parser("daemon", help="show or stop the daemon that editors share, or show its log")
     daemon.add_argument("action", choices=("status", "stop", "log", "run"), help="`run` is what editors start")
     daemon.add_argument("--now", action="store_true", help="stop: also while sessions are at work")

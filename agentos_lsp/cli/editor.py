@@ -1,4 +1,4 @@
-"""A terminal's own editor: the smallest LSP client that can steer a session, for the tour."""
+"""A terminal's own editor: the smallest LSP client that can steer a session, for the tour and the demo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from agentos_lsp.domain.errors import InternalError, UserError
-from agentos_lsp.server import framing, protocol
+from agentos_lsp.runtime import supervisor
+from agentos_lsp.server import connection, framing, memory, protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ANSWER_TIMEOUT_S = 60.0
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Editor:
@@ -35,6 +38,7 @@ class Editor:
         self._command = [sys.executable, "-m", "agentos_lsp", "--state", str(state), "--log", str(log), "--stdio"]
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
+        self._ends: Ends | None = None
         self._group = asyncio.TaskGroup()
         self._listening: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -42,14 +46,7 @@ class Editor:
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=dict(self._environment),
-            limit=1 << 20,
-        )
+        self._ends = await self._connect()
         self._listening = self._group.create_task(self._listen())
         options = {"trusted": True, "virtualDocuments": True, "events": True, "permissions": list(protocol.PERMISSIONS)}
         uri = self._folder.as_uri()
@@ -70,20 +67,43 @@ class Editor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process = self._process
         try:
-            if process is not None and process.returncode is None and kind is None:
+            if kind is None and self._is_connected():
                 await self.ask("shutdown", None)
                 await self.notify("exit", None)
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    await process.wait()
+                    await self._await_end()
         finally:
-            if process is not None and process.returncode is None:
-                process.terminate()
-                await process.wait()
+            await self._disconnect()
             if self._listening is not None:
                 self._listening.cancel()
             await self._group.__aexit__(kind, error, trace)
+
+    async def _connect(self) -> Ends:
+        process = self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(self._environment),
+            limit=1 << 20,
+        )
+        if process.stdin is None or process.stdout is None:
+            raise InternalError("The server has no pipes.")
+        return process.stdout, process.stdin
+
+    def _is_connected(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def _await_end(self) -> None:
+        if self._process is not None:
+            await self._process.wait()
+
+    async def _disconnect(self) -> None:
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.terminate()
+            await process.wait()
 
     async def command(self, name: str, **argument: object) -> dict[str, Any]:
         """Asks for one of our commands.
@@ -117,15 +137,15 @@ class Editor:
         await self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     async def _send(self, message: dict[str, object]) -> None:
-        if self._process is None or self._process.stdin is None:
+        if self._ends is None:
             raise InternalError("The server was not started.")
-        self._process.stdin.write(framing.frame(json.dumps(message).encode()))
-        await self._process.stdin.drain()
+        self._ends[1].write(framing.frame(json.dumps(message).encode()))
+        await self._ends[1].drain()
 
     async def _listen(self) -> None:
-        if self._process is None or self._process.stdout is None:
+        if self._ends is None:
             raise InternalError("The server was not started.")
-        while (body := await framing.read_message(self._process.stdout)) is not None:
+        while (body := await framing.read_message(self._ends[0])) is not None:
             message: dict[str, Any] = json.loads(body)
             if "method" not in message:
                 self._settle(message)
@@ -149,3 +169,36 @@ class Editor:
             waiting.set_exception(UserError(str(error["message"]), str(hint)))
         else:
             waiting.set_result(message.get("result"))
+
+
+class Within(Editor):
+    """Asks a server in this very process, over the same protocol and no pipe.
+
+    Args:
+        folder: The workspace.
+        parts: Of the server's runtime.
+    """
+
+    def __init__(self, folder: Path, parts: supervisor.Parts) -> None:
+        super().__init__(folder, folder, folder, {})
+        self._runtime = supervisor.Runtime(parts)
+        self._serving: asyncio.Task[int] | None = None
+
+    async def _connect(self) -> Ends:
+        wire = memory.Wire()
+        runtime = await self._runtime.__aenter__()
+        self._serving = self._group.create_task(wire.serve(connection.builder(runtime)))
+        return wire.outward, wire.editor
+
+    def _is_connected(self) -> bool:
+        return self._serving is not None and not self._serving.done()
+
+    async def _await_end(self) -> None:
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+
+    async def _disconnect(self) -> None:
+        if self._ends is not None:
+            self._ends[1].close()
+            await self._await_end()
+            await self._runtime.__aexit__(None, None, None)

@@ -23,12 +23,18 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", **where)
     logging.getLogger("pygls").setLevel(logging.WARNING)
     try:
-        parts = wiring.parts(arguments)
+        parts = _demo(arguments) if arguments.demo else wiring.parts(arguments)
     except AgentosError as error:
         print(f"agentos-lsp: {error}", file=sys.stderr)
         return 1
     wire.prewarm()
     return asyncio.run(_serve(channel, parts))
+
+
+def _demo(arguments: argparse.Namespace) -> supervisor.Parts:
+    from agentos_lsp.cli import simulation  # noqa: PLC0415 - nobody else needs the demo's world
+
+    return simulation.parts(arguments.pace, wiring.now)
 
 
 async def _serve(channel: stdio.Channel, parts: supervisor.Parts) -> int:

@@ -13,8 +13,9 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agentos_lsp.cli import telling
 from agentos_lsp.cli.editor import Editor
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import AgentosError, InternalError, UserError
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             _fill(place)
             asyncio.run(_take(place, asks=asks))
         except* (AgentosError, TimeoutError) as group:
-            reasons = " ".join(str(error) or "The server did not answer in time." for error in _leaves(group))
+            reasons = " ".join(str(error) or "The server did not answer in time." for error in telling.leaves(group))
             print(f"\nThe tour failed: {reasons}", file=sys.stderr)
             if place.log.exists():
                 print(f"The end of the server's log:\n{place.log.read_text()[-3000:]}", file=sys.stderr)
@@ -108,13 +109,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     print("\nDone: everything happened as it should, and nothing is left behind.")
     return 0
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 def _place_in(folder: Path) -> Place:
@@ -181,11 +175,11 @@ async def _watch(editor: Editor, session: str, *, asks: bool) -> Counter[str]:
         seen[event["type"]] += 1
         if event["type"] == "command.classified":
             seen[f"verdict {event['verdict']}"] += 1
-        told = _tell(event)
+        told = telling.line(event)
         if told:
             print(told)
         if event["type"] == "approval.requested":
-            outcome = await _answer(event["line"], asks=asks)
+            outcome = await telling.answer(event["line"], asks=asks)
             answer = {"approval": event["approval"], "digest": event["digest"], "outcome": outcome}
             await editor.command("agentos.approval.decide", session=session, **answer)
         if event["type"] == "failure.recorded":
@@ -197,19 +191,6 @@ async def _until(editor: Editor, seen: Counter[str], kind: str) -> None:
     while seen[kind] == 0:
         async with asyncio.timeout(STEP_TIMEOUT_S):
             seen[(await editor.events.get())["type"]] += 1
-
-
-async def _answer(line: str, *, asks: bool) -> str:
-    if not asks:
-        print(f"  ? `{line}` waits for a person: approved by the tour")
-        return "approved"
-    while True:
-        said = await asyncio.to_thread(input, f"  ? The agent asks to run `{line}`. Approve it? [y/n] ")
-        if said.strip().lower() in {"y", "yes"}:
-            return "approved"
-        if said.strip().lower() in {"n", "no"}:
-            print("  Rejected, and the agent is told so. This script needs it, so the tour will end with an error.")
-            return "rejected"
 
 
 async def _review(editor: Editor, session: str, place: Place) -> None:
@@ -246,29 +227,3 @@ def _check(place: Place, session: str, seen: Counter[str]) -> None:
     if flaw is not None:
         raise InternalError(flaw.message)
     print(f"\n$ agentos-lsp trace verify {session} -> whole, {count} events")
-
-
-def _tell(event: dict[str, Any]) -> str:  # noqa: C901 - one line for each kind that is shown
-    match event["type"]:
-        case "worktree.created":
-            return f"  worktree on {event['branch']}"
-        case "agent.message":
-            return f"  agent: {event['text']}"
-        case "command.classified":
-            return f"  {event['verdict']:>8}: {event['line']}"
-        case "command.finished":
-            return f"            exit {event['exit_code']}, {event['output_bytes']} bytes of output"
-        case "file.written":
-            return f"     {event['operation']}: {event['path']}"
-        case "file.read":
-            return f"      read: {event['path']}"
-        case "file.refused" | "tool_call.refused" | "commit.refused":
-            return "   refused: " + str(event["message"]).replace("\n", "\n            ")
-        case "commit.made":
-            return f"    commit: {event['commit'][:10]} {event['message']}"
-        case "approval.decided":
-            return f"            {event['outcome']} by {event['by']}"
-        case "turn.finished":
-            return f"  agent: {event['summary']}"
-        case _:
-            return ""

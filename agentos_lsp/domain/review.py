@@ -68,8 +68,8 @@ class Page:
 
 
 class _Writer:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+    def __init__(self, banner: str) -> None:
+        self.lines: list[str] = [f"> {banner}", ""] if banner else []
         self.anchors: list[Anchor] = []
 
     def add(self, *lines: str) -> None:
@@ -131,9 +131,9 @@ def group(one: state.SessionState) -> Group:
     return "to-review" if one.turn is None else "running"
 
 
-def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Orphan] = ()) -> Page:
+def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Orphan] = (), banner: str = "") -> Page:
     """Lists all sessions: those that wait for a person first, ended ones last; then what was left behind."""
-    page = _Writer()
+    page = _Writer(banner)
     page.add("# Sessions", "")
     if not sessions:
         page.add("No sessions yet. Start one with `agentos.session.start`, in Neovim `:AgentOS start TASK`.", "")
@@ -157,12 +157,12 @@ def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Or
     return page.page()
 
 
-def session(one: state.SessionState, unfinished: str = "") -> Page:
+def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> Page:
     """Shows one session: its task and state, what waits for a person, what happened last, and what is being said.
 
-    `unfinished` stands last, so that no other line moves while the agent speaks.
+    `unfinished` stands last, so that no other line moves while the agent speaks; `banner`, if any, stands first.
     """
-    page = _Writer()
+    page = _Writer(banner)
     page.add(f"# {one.session}", "", f"Task: {_first_line(one.task)}", f"State: {one.status}")
     if one.worktree is not None:
         page.add(
@@ -195,9 +195,9 @@ def session(one: state.SessionState, unfinished: str = "") -> Page:
     return page.page()
 
 
-def trace(log: Iterable[events.AnyEvent]) -> Page:
+def trace(log: Iterable[events.AnyEvent], banner: str = "") -> Page:
     """Shows a session's events, one a line, as Markdown, with a heading for each turn."""
-    page = _Writer()
+    page = _Writer(banner)
     page.add("# Trace", "", "## Start", "")
     turns, in_turn = 0, True
     for event in log:

@@ -27,15 +27,19 @@ class Confiner:
     Args:
         folder: Where canaries may put files of their own; made if it is not there.
         candidates: The backends to try, the best first.
+        found: What is known already, so that nothing is tried.
     """
 
     def __init__(
-        self, folder: Path, candidates: Callable[[], Sequence[backends.Backend]] = backends.candidates
+        self,
+        folder: Path,
+        candidates: Callable[[], Sequence[backends.Backend]] = backends.candidates,
+        found: standing.Standing | None = None,
     ) -> None:
         self._folder = folder
         self._candidates = candidates
         self._lock = threading.Lock()
-        self._found: standing.Standing | None = None
+        self._found = found
 
     async def found(self) -> standing.Standing:
         """Returns what the machine can hold."""

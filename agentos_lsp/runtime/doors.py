@@ -31,13 +31,15 @@ class Ports(Protocol):
 class Doors:
     """Git, the disk, processes and ports, each behind its door.
 
-    `processes` makes a session's, from a random word and what works out their cage.
+    `processes` makes a session's, from a random word and what works out their cage. `banner` is what every page says at
+    its top: the demo has one, and writes no file at all.
     """
 
     git: Git
     disk: Disk
     processes: Callable[[str, Callable[[], Cage | None]], Processes]
     ports: Ports
+    banner: str = ""
 
 
 def real() -> Doors:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class Mirrors:
-    """The folder of mirrored documents; a name is a path of plain steps below it."""
+    """The folder of mirrored documents; a name is a path of plain steps below it. Without `writes` it stays empty."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self.folder = folder
+        self._writes = writes
 
     @property
     def uri(self) -> str:
@@ -34,7 +35,7 @@ class Mirrors:
             Whether the name can be a file here at all.
         """
         steps = name.split("/")
-        if not _is_plain(steps):
+        if not _is_plain(steps) or not self._writes:
             return False
         file = self.folder.joinpath(*steps)
         content = text.encode("utf-8", "replace")

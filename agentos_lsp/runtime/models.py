@@ -42,10 +42,18 @@ class Models:
         file: The user's own `settings.toml`; None configures nothing.
         environment: Where keys may be, and `OLLAMA_HOST`.
         now: The clock.
+        played: The demo's settings with what makes its servers; None for the file and real ones.
     """
 
-    def __init__(self, file: Path | None, environment: Mapping[str, str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        file: Path | None,
+        environment: Mapping[str, str],
+        now: Callable[[], datetime],
+        played: tuple[settings.Settings, Callable[[str, settings.Profile], Provider]] | None = None,
+    ) -> None:
         self.file = file
+        self._played = played
         self._environment = environment
         self._now = now
         self.reports: tuple[Report, ...] = ()
@@ -58,6 +66,8 @@ class Models:
         Raises:
             ConfigError: They cannot be used.
         """
+        if self._played is not None:
+            return self._played[0]
         return settings.Settings() if self.file is None else settings.load(self.file)
 
     def choose(self, name: str | None) -> Chosen:
@@ -94,7 +104,8 @@ class Models:
         # The headers are part of what makes a connection, though they are not shown.
         key = (chosen.name, chosen.profile.model_dump_json())
         if key not in self._open:
-            self._open[key] = self._make(chosen.name, chosen.profile)
+            make = self._make if self._played is None else self._played[1]
+            self._open[key] = make(chosen.name, chosen.profile)
         return self._open[key]
 
     def pull(self, profile: str | None, model: str | None) -> tuple[Chosen, AsyncGenerator[tuple[str, int, int], None]]:

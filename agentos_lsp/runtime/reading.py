@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+SHOWN_BYTES = 16 << 20
+"""The largest file of a worktree that is shown as a document."""
+
 
 class Reader:
     """All sessions in the log, and what is known of those that this runtime owns.
@@ -107,6 +110,13 @@ class Reader:
         if one is None or one.workspace is None:
             return None
         return await one.workspace.base_text(path)
+
+    async def present_text(self, name: ids.SessionId, path: str) -> bytes | None:
+        """Returns a file as it is in a session's worktree, None if there is none or it is too large to be shown."""
+        one = self._owned.get(name)
+        if one is None or one.workspace is None:
+            return None
+        return await one.workspace.bytes_of(path, SHOWN_BYTES)
 
     async def command_output(self, name: ids.SessionId, call: ids.CallId) -> bytes:
         """Returns all that a command printed; what is known so far while it runs.

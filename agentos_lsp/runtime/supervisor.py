@@ -118,7 +118,7 @@ class Runtime(reading.Reader, asking.Asking):
         self._starting = cancelling.Cancellable()
         self._merging = cancelling.Cancellable()
         self._taking_over = asyncio.Lock()
-        self.mirrors = mirrors.Mirrors(parts.state_folder / "mirror")
+        self.mirrors = mirrors.Mirrors(parts.state_folder / "mirror", writes=not self.doors.banner)
         self.policy = governing.Governing(parts.policies, self._sessions)
         """Which policy governs which session; what a person trusts goes through it."""
         self._forecaster = forecast.Forecaster(self._sessions.values)

@@ -347,5 +347,5 @@ class Connection(LanguageServer):
 def builder(runtime: Runtime) -> Callable[[], Connection]:
     """Returns what makes the server of each new connection to a runtime."""
     numbers = itertools.count(1)
-    rendered = publish_diagnostics.Rendered()
+    rendered = publish_diagnostics.Rendered(runtime.doors.banner)
     return lambda: Connection(runtime, next(numbers), None, rendered)

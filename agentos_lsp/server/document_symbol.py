@@ -29,7 +29,7 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentSymbol]:
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_FILE)
         case documents.SessionDocument() | documents.Overview() | documents.Providers():
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_PAGE)
-        case documents.Base() | documents.Output() | documents.Conflict():
+        case documents.Base() | documents.Present() | documents.Output() | documents.Conflict():
             return []
 
 

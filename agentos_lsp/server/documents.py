@@ -53,6 +53,14 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """`agentos://SESSION/file/PATH`: a file of the worktree as it is now, for editors that cannot open the file."""
+
+    session: ids.SessionId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """`agentos://SESSION/output/CALL.txt`: all that a command printed."""
 
@@ -78,7 +86,7 @@ class Conflict:
     path: str
 
 
-Document = Overview | Providers | SessionDocument | Base | Output | Checkpoints | Conflict
+Document = Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict
 
 _COMPARED = re.compile(r"([0-9]{1,9})\.\.([0-9]{0,9})\.diff")
 
@@ -97,20 +105,30 @@ def parse(uri: str) -> Document:
         if name == "providers.md" and not path:
             return Providers()
         if ids.SESSION_ID.fullmatch(name) and _can_be_a_path(path):
-            session = ids.SessionId(name)
-            if path in _KINDS:
-                return SessionDocument(session, _KINDS[path])
-            kind, _, last = path.partition("/")
-            if kind == "base" and last:
-                return Base(session, unquote(last, errors="surrogateescape"))
-            which, _, file = last.partition("/")
-            if kind == "conflict" and file and (side := next((it for it in conflicts.SIDES if it == which), None)):
-                return Conflict(session, side, unquote(file, errors="surrogateescape"))
-            if kind == "output" and last.endswith(".txt"):
-                return Output(session, ids.CallId(last.removesuffix(".txt")))
-            if kind == "checkpoints" and (compared := _COMPARED.fullmatch(last)):
-                return Checkpoints(session, int(compared[1]), int(compared[2]) if compared[2] else None)
-    raise UserError("There is no such document.", f"Open {OVERVIEW}; it leads to all others.")
+            return _of_session(ids.SessionId(name), path)
+    raise _unknown()
+
+
+def _of_session(session: ids.SessionId, path: str) -> Document:
+    if path in _KINDS:
+        return SessionDocument(session, _KINDS[path])
+    kind, _, last = path.partition("/")
+    if kind == "base" and last:
+        return Base(session, unquote(last, errors="surrogateescape"))
+    which, _, file = last.partition("/")
+    if kind == "conflict" and file and (side := next((it for it in conflicts.SIDES if it == which), None)):
+        return Conflict(session, side, unquote(file, errors="surrogateescape"))
+    if kind == "file" and last:
+        return Present(session, unquote(last, errors="surrogateescape"))
+    if kind == "output" and last.endswith(".txt"):
+        return Output(session, ids.CallId(last.removesuffix(".txt")))
+    if kind == "checkpoints" and (compared := _COMPARED.fullmatch(last)):
+        return Checkpoints(session, int(compared[1]), int(compared[2]) if compared[2] else None)
+    raise _unknown()
+
+
+def _unknown() -> UserError:
+    return UserError("There is no such document.", f"Open {OVERVIEW}; it leads to all others.")
 
 
 def _can_be_a_path(text: str) -> bool:
@@ -155,6 +173,11 @@ def base(session: str, path: str) -> str:
 def conflict(session: str, side: conflicts.Side, path: str) -> str:
     """Returns the address of one side of a file in conflict."""
     return f"agentos://{session}/conflict/{side}/{quote(path, errors='surrogateescape')}"
+
+
+def present(session: str, path: str) -> str:
+    """Returns the address of a file as it is in a session's worktree."""
+    return f"agentos://{session}/file/{quote(path, errors='surrogateescape')}"
 
 
 def checkpoints(session: str, older: int, newer: int | None) -> str:

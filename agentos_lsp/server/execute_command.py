@@ -99,7 +99,10 @@ async def _files(client: Client, wanted: protocol.OneSession) -> object:
     session = ids.SessionId(wanted.session)
     worktree = (await client.runtime.state(session)).worktree
     changed = () if worktree is None else await client.runtime.changes(session)
-    return {"files": [_file(session, worktree.folder, one) for one in changed] if worktree is not None else []}
+    if worktree is None:
+        return {"files": []}
+    folder = None if client.runtime.doors.banner else worktree.folder
+    return {"files": [_file(session, folder, one) for one in changed]}
 
 
 async def _open(client: Client, wanted: protocol.OpenDocument) -> object:
@@ -256,13 +259,17 @@ def _row(one: state.SessionState) -> dict[str, object]:
     }
 
 
-def _file(session: str, folder: str, one: diff.FileChange) -> dict[str, object]:
-    """Describes a changed file by the two documents to compare: None on the side where it is not."""
+def _file(session: str, folder: str | None, one: diff.FileChange) -> dict[str, object]:
+    """Describes a changed file by the two documents to compare: None on the side where it is not.
+
+    Without a folder on the disk, the worktree's file is a document of ours too.
+    """
+    now = documents.present(session, one.path) if folder is None else (Path(folder) / one.path).as_uri()
     return {
         "path": review.visible(one.path),
         "status": one.status,
         "base": None if one.old_mode is None else documents.base(session, one.old_path or one.path),
-        "file": None if one.new_mode is None else (Path(folder) / one.path).as_uri(),
+        "file": None if one.new_mode is None else now,
         "additions": one.additions,
         "deletions": one.deletions,
     }

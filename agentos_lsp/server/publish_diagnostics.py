@@ -29,9 +29,10 @@ _SEVERITY = {
 
 
 class Rendered:
-    """The diagnostics of every session as it is now, made once however many editors show them."""
+    """The diagnostics of every session as it is now, made once however many editors show them; pages have a banner."""
 
-    def __init__(self) -> None:
+    def __init__(self, banner: str = "") -> None:
+        self._banner = banner
         self._known: dict[ids.SessionId, tuple[state.SessionState, list[lsp.PublishDiagnosticsParams]]] = {}
 
     def of(self, now: state.SessionState) -> list[lsp.PublishDiagnosticsParams]:
@@ -39,7 +40,7 @@ class Rendered:
         known = self._known.get(now.session)
         # A state never changes: the same one has the same diagnostics.
         if known is None or known[0] is not now:
-            known = (now, of(now))
+            known = (now, of(now, self._banner))
             self._known[now.session] = known
             if now.ended:
                 del self._known[now.session]
@@ -103,9 +104,9 @@ class Publisher:
             self._send(lsp.PublishDiagnosticsParams(uri=uri, diagnostics=shown))
 
 
-def of(now: state.SessionState) -> list[lsp.PublishDiagnosticsParams]:
+def of(now: state.SessionState, banner: str = "") -> list[lsp.PublishDiagnosticsParams]:
     """Returns all diagnostics of a session: on its page, and for findings on the files of its worktree too."""
-    page = review.session(now)
+    page = review.session(now, banner=banner)
     lines = page.text.split("\n")
     found = [
         diagnostic

@@ -18,14 +18,14 @@ _SHOWN_CHARACTERS = 200
 async def read(runtime: Runtime, uri: str) -> str:
     """Returns a document's text.
 
-    What could deceive a reader is shown by number, but in a base or a side, compared with a file byte for byte.
+    What could deceive a reader is shown by number, but in files, which are compared with others byte for byte.
 
     Raises:
         UserError: There is no such document.
     """
     document = documents.parse(uri)
     match document:
-        case documents.Base() | documents.Conflict():
+        case documents.Base() | documents.Present() | documents.Conflict():
             return await _file(runtime, document)
         case documents.Output():
             if len(document.call) > _SHOWN_CHARACTERS:
@@ -43,7 +43,8 @@ async def read(runtime: Runtime, uri: str) -> str:
             return (await runtime.rules_page(document.session)).text
         case documents.Providers():
             known = runtime.models
-            return diagnosis.page(known.reports, str(known.file or "none"))
+            shown = diagnosis.page(known.reports, str(known.file or "none"))
+            return f"> {runtime.doors.banner}\n\n{shown}" if runtime.doors.banner else shown
         case documents.SessionDocument() | documents.Overview():
             page = await page_of(runtime, uri)
             return "" if page is None else page.text
@@ -51,11 +52,14 @@ async def read(runtime: Runtime, uri: str) -> str:
             assert_never(document)
 
 
-async def _file(runtime: Runtime, wanted: documents.Base | documents.Conflict) -> str:
+async def _file(runtime: Runtime, wanted: documents.Base | documents.Present | documents.Conflict) -> str:
     """Returns a file as it was somewhere, byte for byte."""
     if isinstance(wanted, documents.Base):
         content = await runtime.base_text(wanted.session, wanted.path)
         missing = "did not exist when the session began", "Open the file itself."
+    elif isinstance(wanted, documents.Present):
+        content = await runtime.present_text(wanted.session, wanted.path)
+        missing = "is not in the session's worktree", "Look at what it was before."
     else:
         content = await runtime.on(wanted.session, lambda one: conflicts.side(one, wanted.side, wanted.path))
         missing = "does not exist on this side", "Open another side."
@@ -76,10 +80,10 @@ async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
     """
     match documents.parse(uri):
         case documents.Overview():
-            return review.overview(await runtime.all_states(), runtime.orphans.found())
+            return review.overview(await runtime.all_states(), runtime.orphans.found(), runtime.doors.banner)
         case documents.SessionDocument(session, "session.md"):
-            return review.session(await runtime.state(session), runtime.streams.of(session))
+            return review.session(await runtime.state(session), runtime.streams.of(session), runtime.doors.banner)
         case documents.SessionDocument(session, "trace.md"):
-            return review.trace(await runtime.trace(session))
+            return review.trace(await runtime.trace(session), runtime.doors.banner)
         case _:
             return None

@@ -55,7 +55,12 @@ async def test_every_editor_is_told_every_event_in_order(tmp_path):
 async def test_what_all_editors_show_is_made_once(tmp_path, monkeypatch):
     made = []
     real = publish_diagnostics.of
-    monkeypatch.setattr(publish_diagnostics, "of", lambda now: made.append((now.session, now.sequence)) or real(now))
+
+    def of(now, *given):
+        made.append((now.session, now.sequence))
+        return real(now, *given)
+
+    monkeypatch.setattr(publish_diagnostics, "of", of)
     async with (
         support.served(tmp_path) as (house, _),
         support.connected(house) as first,

@@ -25,6 +25,7 @@ SESSION = ids.SessionId("fix-it-ab12")
         (documents.output(SESSION, "c1"), documents.Output(SESSION, ids.CallId("c1"))),
         (f"agentos://{SESSION}/base/a%2Fb.txt", documents.Base(SESSION, "a/b.txt")),
         (f"agentos://{SESSION}/base/é b.txt", documents.Base(SESSION, "é b.txt")),
+        (documents.present(SESSION, "a/é b.txt"), documents.Present(SESSION, "a/é b.txt")),
     ],
 )
 def test_an_address_names_a_document(uri, expected):

@@ -4,6 +4,7 @@
 ---What a person may set in `vim.g.agentos`; what is missing has the default shown here.
 ---@class agentos.Options
 ---@field cmd? string[] How to start the server: `{ "agentos-lsp" }`, which connects to the daemon that editors share
+---@field demo? boolean Start the server over a simulated repository, model and machine instead: false
 ---@field permissions? ("observe"|"steer"|"approve"|"merge")[] What this editor may do: all four
 ---@field trusted? boolean Whether what the repositories hold may be run; without it the server only lets one observe: true
 ---@field bell? boolean|"select" Say when an approval waits; with "select" ask at once by |vim.ui.select()|: true
@@ -70,9 +71,9 @@ end
 
 ---@type vim.lsp.Config
 return {
-  cmd = options().cmd or { 'agentos-lsp' },
+  cmd = options().demo and { 'agentos-lsp', '--demo', '--stdio' } or options().cmd or { 'agentos-lsp' },
   root_markers = { '.git' },
-  workspace_required = true,
+  workspace_required = not options().demo,
   before_init = function(params)
     local chosen = options()
     params.initializationOptions = {

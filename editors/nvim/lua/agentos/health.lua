@@ -82,7 +82,7 @@ function M.check()
     health.info('No server is running now.')
   end
 
-  local known = { cmd = 'table', permissions = 'table', trusted = 'boolean', bell = 'boolean or "select"', events = 'boolean' }
+  local known = { cmd = 'table', demo = 'boolean', permissions = 'table', trusted = 'boolean', bell = 'boolean or "select"', events = 'boolean' }
   for name, value in pairs(vim.g.agentos or {}) do
     local expected = known[name]
     if not expected then

@@ -1,0 +1,492 @@
+"""Git in memory; see `effects.git.Git`. What it refuses, it refuses in the words of the real one."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.effects.git import checkpoints, commits, including, merges, past, updating
+from agentos_lsp.effects.git.orphans import Orphan, Unmerged
+from agentos_lsp.effects.git.repository import Checkout, Identity
+from agentos_lsp.effects.git.worktrees import Worktree
+from agentos_lsp.effects.simulated import joining, tracking
+from agentos_lsp.effects.simulated.confinement import NoGit
+from agentos_lsp.effects.simulated.objects import Commit, Folder, Objects, compared, differing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from agentos_lsp.domain import diff
+    from agentos_lsp.domain.ids import CommitId, SessionId
+
+PREFIX = "agentos/"
+
+
+class Git:
+    """The demo's repository behind the door to git: whatever folder is asked for, it is the one that is found.
+
+    Args:
+        objects: The repository.
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def probe(self, path: str) -> Checkout:
+        """Describes the person's checkout."""
+        del path
+        its = self._objects
+        with its.lock:
+            head = its.branches[its.branch]
+            return Checkout(its.root, its.common_dir, its.common_dir, its.branch, head, its.branch, False, ())
+
+    def resolve(self, checkout: Checkout, branch: str) -> CommitId | None:
+        """Returns where a branch is."""
+        del checkout
+        return self._objects.branches.get(branch)
+
+    def identity(self, checkout: Checkout) -> Identity:
+        """Returns who makes commits."""
+        del checkout
+        return self._objects.author
+
+    def common_ancestor(self, checkout: Checkout, one: CommitId, other: CommitId) -> CommitId | None:
+        """Returns the last commit that two have in common."""
+        del checkout
+        with self._objects.lock:
+            return self._objects.base_of(one, other)
+
+    def hooks_folder(self, common_dir: str) -> str:
+        """Returns that no folder of the tree holds hooks."""
+        del common_dir
+        return ""
+
+    def create_worktree(
+        self,
+        checkout: Checkout,
+        folder: str,
+        branch: str,
+        commit: CommitId,
+        *,
+        lock_reason: str,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+        shelf: str,
+    ) -> Worktree | None:
+        """Makes a folder with a commit's files, on a branch of its own."""
+        del lock_reason, shelf
+        its = self._objects
+        with its.lock:
+            if branch in its.branches or folder in its.folders:
+                hint = "Start the session under another name."
+                raise UserError(f"There is a branch or folder of the name {branch} already.", hint)
+            files = dict(its.tree(commit))
+            for done in range(len(files) + 1):
+                if cancelled():
+                    return None
+                progress(done, len(files))
+            its.branches[branch] = commit
+            its.folders[folder] = Folder(files)
+        return Worktree(folder, f"{checkout.common_dir}/worktrees/{posixpath.basename(branch)}", branch, commit)
+
+    def remove_worktree(self, worktree: Worktree, *, delete_branch: bool) -> None:
+        """Forgets a folder, and its branch."""
+        with self._objects.lock:
+            self._objects.folders.pop(worktree.folder, None)
+            if delete_branch:
+                self._objects.branches.pop(worktree.branch, None)
+
+    def empty_trash(self, folder: str) -> int:
+        """Has nothing to do: what was removed is gone."""
+        del folder
+        return 0
+
+    def restock(self, checkout: Checkout, shelf: str, count: int, nice: int, cancelled: Callable[[], bool]) -> bool:
+        """Makes no spares: a folder in memory is made at once."""
+        del checkout, shelf, count, nice, cancelled
+        return False
+
+    def include(self, checkout: Checkout, worktree: Worktree, wanted: Sequence[str]) -> including.Included:
+        """Copies nothing: the checkout has no ignored files."""
+        del checkout, worktree, wanted
+        return including.Included((), ())
+
+    def orphans(self, state_folder: str, checkout: Checkout, live: AbstractSet[SessionId]) -> tuple[Orphan, ...]:
+        """Finds nothing: no other process was ever here."""
+        del state_folder, checkout, live
+        return ()
+
+    def remove_orphan(self, orphan: Orphan, common_dir: str) -> None:
+        """Has nothing to remove."""
+        del orphan, common_dir
+
+    def base_text(self, common_dir: str, commit: CommitId, path: str) -> bytes | None:
+        """Returns a file as a commit or tree holds it."""
+        del common_dir
+        with self._objects.lock:
+            side = self._objects.tree(commit).get(path)
+        return None if side is None else side.data
+
+    def between(self, common_dir: str, old: str, new: str) -> tuple[diff.FileChange, ...]:
+        """Returns what differs between two commits or trees."""
+        del common_dir
+        with self._objects.lock:
+            return compared(self._objects.tree(old), self._objects.tree(new))
+
+    def paths_between(self, common_dir: str, old: str, new: str) -> tuple[str, ...]:
+        """Returns the paths that differ between two commits or trees."""
+        del common_dir
+        with self._objects.lock:
+            return tuple(differing(self._objects.tree(old), self._objects.tree(new)))
+
+    def changes(self, worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
+        """Returns what differs between a commit and a folder's files."""
+        with self._objects.lock:
+            return compared(self._objects.tree(base), self._objects.present(worktree.folder, base))
+
+    def changed_paths(self, worktree: Worktree, base: CommitId) -> tuple[str, ...]:
+        """Returns the paths that differ."""
+        with self._objects.lock:
+            return tuple(differing(self._objects.tree(base), self._objects.present(worktree.folder, base)))
+
+    def for_folder(self, common_dir: str, folder: str, path: str, data: bytes) -> bytes:
+        """Returns the same bytes: nothing is converted."""
+        del common_dir, folder, path
+        return data
+
+    def tracked(self, worktree: Worktree, base: CommitId) -> tracking.Tracked:
+        """Follows a folder's change."""
+        return tracking.Tracked(self._objects, worktree, base)
+
+    def stage_tree(self, worktree: Worktree, paths: Sequence[str] | None) -> commits.Staged:
+        """Makes the tree that a commit would have."""
+        its = self._objects
+        with its.lock:
+            if worktree.branch not in its.branches:
+                hint = f"Restore it (`git branch {worktree.branch} {worktree.base}`) or discard the session."
+                raise UserError(f"The session's branch {worktree.branch} is gone.", hint)
+            parent = its.branches[worktree.branch]
+            held, there = its.tree(parent), its.present(worktree.folder, parent)
+            changed = differing(held, there)
+            wanted = changed if paths is None else [path for path in changed if any(_is_at(path, one) for one in paths)]
+            for path in paths or ():
+                if not any(_is_at(one, path) for one in changed):
+                    hint = "It is unchanged, ignored, or not there; leave it out or name what changed."
+                    raise UserError(f"{path} has nothing to commit.", hint)
+            tree = {path: side for path, side in held.items() if path not in wanted}
+            tree |= {path: there[path] for path in wanted if path in there}
+            return commits.Staged(its.keep(tree), parent, tuple(wanted))
+
+    def commit(
+        self,
+        worktree: Worktree,
+        staged: commits.Staged,
+        message: str,
+        author: Identity,
+        trailers: Mapping[str, str],
+        at: datetime,
+    ) -> CommitId:
+        """Makes the commit and moves the session's branch to it."""
+        if not message.strip() or "\0" in message:
+            raise UserError("The commit has no usable message.", "Say in one line what the commit does.")
+        its = self._objects
+        with its.lock:
+            if its.commits[staged.parent].tree == staged.tree:
+                raise UserError("There is nothing to commit.", "Change something first, or leave the commit out.")
+            text = commits.with_trailers(message, trailers)
+            made = Commit(staged.tree, (staged.parent,), text, author, at)
+            return self._move(worktree.branch, staged.parent, its.add(made))
+
+    def _move(self, branch: str, old: CommitId, new: CommitId) -> CommitId:
+        if self._objects.branches.get(branch) != old:
+            hint = "Look at what is new on it and try again."
+            raise UserError(f"The branch {branch} moved while this was under way; nothing was changed on it.", hint)
+        self._objects.branches[branch] = new
+        return new
+
+    def advance(self, worktree: Worktree, old: CommitId, new: CommitId, why: str) -> None:
+        """Moves the session's branch to a commit that is there already."""
+        del why
+        with self._objects.lock:
+            self._move(worktree.branch, old, new)
+
+    def agents_git(self, folder: str) -> NoGit:
+        """Returns a git directory that is never made."""
+        del folder
+        return NoGit()
+
+    def unmerged(self, worktree: Worktree, into: str | None) -> Unmerged:
+        """Returns what would be lost if a session were discarded."""
+        its = self._objects
+        with its.lock:
+            head = its.branches.get(worktree.branch)
+            others = [into] if into is not None else [name for name in its.branches if not name.startswith(PREFIX)]
+            reached = {one for name in others if name in its.branches for one in its.ancestors(its.branches[name])}
+            own = () if head is None else tuple(one for one in its.ancestors(head) if one not in reached)
+            there = worktree.folder in its.folders
+            return Unmerged(own, self.changed_paths(worktree, head or worktree.base) if there else ())
+
+    def branch_tip(self, worktree: Worktree) -> CommitId | None:
+        """Returns where the session's branch is."""
+        return self._objects.branches.get(worktree.branch)
+
+    def since(self, git_dir: str, base: CommitId, tip: CommitId) -> tuple[past.Made, ...] | None:
+        """Returns the commits that lead from one to another."""
+        del git_dir
+        its = self._objects
+        with its.lock:
+            if base not in set(its.ancestors(tip)):
+                return None
+            rows = [(one, its.commits[one]) for one in its.chain(base, tip)]
+            return tuple(past.Made(one, commit.parents[0], commit.message) for one, commit in rows)
+
+    def keep(self, worktree: Worktree, kind: str, commit: CommitId) -> str:
+        """Keeps a commit under a ref of ours."""
+        name = f"refs/agentos/{worktree.branch.partition('/')[2]}/{kind}/{commit[:12]}"
+        self._objects.references[name] = commit
+        return name
+
+    def put_back(self, worktree: Worktree, tip: CommitId, to: CommitId) -> bool:
+        """Moves the session's branch back, if it is where it was."""
+        with self._objects.lock:
+            if self._objects.branches.get(worktree.branch) != tip:
+                return False
+            self._objects.branches[worktree.branch] = to
+            return True
+
+    def preview(
+        self, checkout: Checkout, session_branch: str, into: str, strategy: merges.Strategy = "merge"
+    ) -> merges.MergePreview:
+        """Works out what a merge would do."""
+        del checkout
+        with self._objects.lock:
+            return self._planned(session_branch, into, strategy)[0]
+
+    def _planned(
+        self, session_branch: str, into: str, strategy: merges.Strategy
+    ) -> tuple[merges.MergePreview, CommitId]:
+        """Returns what a merge would do, and the commit that the branch would be moved to if none is made for it."""
+        its = self._objects
+        ours, theirs = its.tip(into), its.tip(session_branch)
+        base = its.base_of(ours, theirs)
+        if base == theirs:
+            return merges.MergePreview("up-to-date", (), (), its.commits[ours].tree), ours
+        held = its.tree(ours)
+        if base == ours:
+            tree = its.commits[theirs].tree
+            return merges.MergePreview("fast-forward", (), tuple(differing(held, its.trees[tree])), tree), theirs
+        if strategy == "rebase":
+            return self._replayed(session_branch, ours, theirs, base)
+        joined, conflicts = joining.join({} if base is None else its.tree(base), held, its.tree(theirs))
+        if conflicts:
+            return merges.MergePreview("merge", conflicts, (), None), theirs
+        return merges.MergePreview("merge", (), tuple(differing(held, joined)), its.keep(joined)), theirs
+
+    def _replayed(
+        self, session_branch: str, ours: CommitId, theirs: CommitId, base: CommitId | None
+    ) -> tuple[merges.MergePreview, CommitId]:
+        """Makes each commit of a session anew on top of another branch."""
+        its = self._objects
+        trailers = {"AgentOS-Session": session_branch.removeprefix(PREFIX)}
+        tip, tree = ours, its.tree(ours)
+        for one in its.chain(base, theirs):
+            commit = its.commits[one]
+            joined, conflicts = joining.join(its.tree(commit.parents[0]), tree, its.tree(one))
+            if conflicts:
+                return merges.MergePreview("merge", conflicts, (), None), ours
+            if joined == tree:
+                continue
+            missing = {key: value for key, value in trailers.items() if f"{key}: {value}" not in commit.message}
+            text = commits.with_trailers(commit.message, missing) if missing else commit.message
+            tip, tree = its.add(Commit(its.keep(joined), (tip,), text, commit.author, commit.at)), joined
+        kind: merges.Kind = "up-to-date" if tip == ours else "merge"
+        return merges.MergePreview(kind, (), tuple(differing(its.tree(ours), tree)), its.keep(tree)), tip
+
+    def hindrance(
+        self, checkout: Checkout, found: merges.MergePreview, into: str, protected_paths: frozenset[str]
+    ) -> merges.Refused | None:
+        """Tells what would stop a previewed merge: files of the person."""
+        del checkout
+        with self._objects.lock:
+            if found.tree is None or into != self._objects.branch:
+                return None
+            return self._blocked(self._objects.tip(into), found.tree, protected_paths)
+
+    def _blocked(self, old: str, new: str, protected: frozenset[str]) -> merges.Refused | None:
+        """Says which files of the checkout are in the way."""
+        its = self._objects
+        before, after, there = its.tree(old), its.tree(new), its.folders[its.root].files
+        changed = [path for path in differing(before, after) if there.get(path) != after.get(path)]
+        unsaved = tuple(path for path in changed if path in protected)
+        if unsaved:
+            words = "These files have unsaved changes in an editor; save or undo them first."
+            return merges.Refused(words, unsaved)
+        edited = tuple(path for path in changed if there.get(path) != before.get(path))
+        words = "These files have changes that are not committed; commit, stash or move them first."
+        return merges.Refused(words, edited) if edited else None
+
+    def merge(  # noqa: PLR0913 - as the real door
+        self,
+        checkout: Checkout,
+        session_branch: str,
+        into: str,
+        strategy: merges.Strategy,
+        message: str,
+        author: Identity,
+        at: datetime,
+        *,
+        protected_paths: frozenset[str],
+        watch: updating.Watch = updating.UNWATCHED,
+        proven: str | None = None,
+    ) -> merges.Merged | merges.Refused | merges.Conflicted:
+        """Merges a session's branch into another, and updates the checkout's files if it is checked out."""
+        del checkout
+        its = self._objects
+        with its.lock:
+            found, tip = self._planned(session_branch, into, strategy)
+            ours, theirs = its.tip(into), its.tip(session_branch)
+            if found.tree is None:
+                return merges.Conflicted(found.conflicts)
+            if proven not in {None, found.tree}:
+                return merges.Refused(f"{into} or the session moved while the checks ran; merge again.")
+            if found.kind == "up-to-date":
+                return merges.Merged(ours, ())
+            if strategy == "fast-forward" and found.kind != "fast-forward":
+                words = f"{into} has commits that {session_branch} lacks; choose a merge commit, a rebase or a squash."
+                return merges.Refused(words)
+            refused = self._update(into, (ours, found.tree), protected_paths, watch)
+            if refused is not None:
+                return refused
+            if strategy in {"merge", "squash"}:
+                parents = (ours, theirs) if strategy == "merge" else (ours,)
+                tip = its.add(Commit(found.tree, parents, message.strip() + "\n", author, at))
+            return merges.Merged(self._move(into, ours, tip), found.paths)
+
+    def _update(
+        self, into: str, between: tuple[str, str], protected: frozenset[str], watch: updating.Watch
+    ) -> merges.Refused | None:
+        """Brings the checkout's files from one tree to another, if the branch is checked out there."""
+        its = self._objects
+        try:
+            watch.look(0, 0)
+            if into != its.branch:
+                return None
+            refused = self._blocked(*between, protected)
+            if refused is not None:
+                return refused
+            after, there = its.tree(between[1]), its.folders[its.root]
+            paths = differing(its.tree(between[0]), after)
+            for done in range(len(paths)):
+                watch.look(done, len(paths))
+        except updating.CancelledError:
+            return merges.Refused("The merge was cancelled; nothing was changed.")
+        for path in paths:
+            if path in after:
+                there.put(path, after[path])
+            else:
+                there.files.pop(path, None)
+        return None
+
+    def undo(
+        self, checkout: Checkout, into: str, made: CommitId, before: CommitId, protected: frozenset[str]
+    ) -> merges.Refused | None:
+        """Moves a branch back to where it was before a merge."""
+        del checkout
+        its = self._objects
+        with its.lock:
+            now = its.tip(into)
+            if now == before:
+                return None
+            if now != made:
+                on_top = made in set(its.ancestors(now))
+                what = "has commits on top of the merge" if on_top else "was moved since"
+                return merges.Refused(f"{into} {what}; revert the merge commit instead (`git revert`).")
+            refused = self._update(into, (now, before), protected, updating.UNWATCHED)
+            if refused is None:
+                self._move(into, made, before)
+            return refused
+
+    def keep_branch(self, checkout: Checkout, branch: str, commit: CommitId) -> bool:
+        """Gives commits a branch, and tells whether it had to be made."""
+        del checkout
+        with self._objects.lock:
+            there = self._objects.branches.get(branch)
+            if there not in {None, commit}:
+                words = f"There is a branch {branch} already, at another commit."
+                raise UserError(words, "Rename it and try again.")
+            self._objects.branches[branch] = commit
+            return there is None
+
+    def drop_branch(self, checkout: Checkout, branch: str, commit: CommitId) -> None:
+        """Removes a branch that is where it is expected to be."""
+        del checkout
+        with self._objects.lock:
+            if self._objects.branches.get(branch) == commit:
+                del self._objects.branches[branch]
+
+    def merged_commit(
+        self, checkout: Checkout, into: str, before: CommitId, source: CommitId, mark: str, *, rebased: bool = False
+    ) -> CommitId | None:
+        """Tells how a merge ended that has a beginning only: as here none is ever cut off, by what the branch holds."""
+        del checkout, rebased
+        its = self._objects
+        with its.lock:
+            tip = its.branches.get(into)
+            if tip is None or tip == before:
+                return None
+            is_made = source in set(its.ancestors(tip)) or mark in its.commits[tip].message
+            return tip if is_made else None
+
+    def take_checkpoint(
+        self, worktree: Worktree, before: CommitId, name: str, message: str, author: Identity, at: datetime
+    ) -> checkpoints.Checkpoint | None:
+        """Keeps a folder's files as they are now."""
+        its = self._objects
+        with its.lock:
+            there = its.present(worktree.folder, before)
+            changed = differing(its.tree(before), there)
+            if not changed:
+                return None
+            made = its.add(Commit(its.keep(there), (worktree.base,), message.strip() + "\n", author, at))
+            its.references[name] = made
+            return checkpoints.Checkpoint(made, len(changed), ())
+
+    def keep_removed(self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+        """Keeps all that a session holds as one commit on top of its branch."""
+        its = self._objects
+        with its.lock:
+            there = its.present(worktree.folder, tip) if worktree.folder in its.folders else its.tree(tip)
+            text = f"What {worktree.branch} held when it was discarded\n"
+            its.references[name] = its.add(Commit(its.keep(there), (tip,), text, author, at))
+            return its.references[name]
+
+    def restore(self, worktree: Worktree, now: str, target: str) -> checkpoints.Restored:
+        """Replaces the files of one checkpoint by those of another; what is not as in the first stays."""
+        its = self._objects
+        with its.lock:
+            there, held, wanted = its.folder(worktree.folder), its.tree(now), its.tree(target)
+            kept = []
+            paths = differing(held, wanted)
+            for path in paths:
+                if there.files.get(path) != held.get(path) and there.files.get(path) != wanted.get(path):
+                    kept.append(path)
+                elif path in wanted:
+                    there.put(path, wanted[path])
+                else:
+                    there.files.pop(path, None)
+            return checkpoints.Restored(len(paths) - len(kept), tuple(kept))
+
+    def prune(self, common_dir: str, session: str, numbers: Iterable[int]) -> None:
+        """Lets go of checkpoints."""
+        del common_dir
+        for number in numbers:
+            self._objects.references.pop(checkpoints.reference(session, number), None)
+
+
+def _is_at(path: str, named: str) -> bool:
+    """Whether a path is what somebody named, or lies below it."""
+    wanted = named.strip("/")
+    return path == wanted or path.startswith(f"{wanted}/")
