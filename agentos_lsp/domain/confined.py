@@ -20,6 +20,8 @@ class Confinement:
         level: `best-effort` takes all that the machine can hold, `enforced` starts nothing if that is not everything.
         writable: Further folders that commands may write, absolute or `~/…`; only a person's own file can name them.
         hidden: Further paths that commands may not read, the same.
+        network: Further hosts that a command which was approved to reach the network may reach; only a person's own
+            file can name them.
         processes: Processes and threads of the session at once.
         memory_mb: What one process may write to in memory.
         file_mb: The size of one file.
@@ -31,6 +33,7 @@ class Confinement:
     level: ConfinementLevel = "best-effort"
     writable: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
     processes: int | None = None
     memory_mb: int | None = None
     file_mb: int | None = None
@@ -56,6 +59,8 @@ def passed_over(base: Confinement, wanted: Confinement) -> list[str]:
         found.append(f'confinement.level = "{wanted.level}"')
     if wanted.writable != base.writable:
         found.append("confinement.writable")
+    if wanted.network != base.network:
+        found.append("confinement.network")
     for name in LIMITS:
         before, after = getattr(base, name), getattr(wanted, name)
         if before is not None and after is not None and after > before:

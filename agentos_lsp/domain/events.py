@@ -24,6 +24,7 @@ from agentos_lsp.domain.model_events import (
     ModelTold,
     TurnSteered,
 )
+from agentos_lsp.domain.network import NetworkEvent
 from agentos_lsp.domain.policy_events import (
     CheckFinished,
     CheckStarted,
@@ -472,6 +473,7 @@ AnyEvent = (
     | ContextLost
     | LoopFound
     | ConfinementChosen
+    | NetworkEvent
 )
 
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])

@@ -26,6 +26,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Tokens = Annotated[list[Text], Field(min_length=1, max_length=100)]
 Place = Annotated[str, StringConstraints(pattern=r"^(/|~/)[^\x00]*[^\x00/~ ][^\x00]*$", max_length=1000)]
 Folder = Annotated[str, StringConstraints(pattern=r"^[^/\x00][^\x00]*$", max_length=1000)]
+Host = Annotated[str, StringConstraints(pattern=r"^(\*\.)?[A-Za-z0-9:.\[\]_-]{1,253}$")]
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,60}$")]
 
 
@@ -121,6 +122,12 @@ class ConfinementTable(Table):
     )
     hidden: list[Place] = Field(
         default_factory=list, max_length=100, description="Further paths that commands may not read."
+    )
+    network: list[Host] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Further hosts, such as `registry.example.org` or `*.example.org`, that a command may reach whose "
+        "approval includes the network; counts in your own file only.",
     )
     processes: int | None = Field(
         default=None, ge=16, description="Processes and threads of a session at once. Built in: 4096."
@@ -297,6 +304,7 @@ def confined_by(base: confined.Confinement, table: ConfinementTable) -> confined
         level=table.level or base.level,
         writable=tuple(dict.fromkeys((*base.writable, *table.writable))),
         hidden=tuple(dict.fromkeys((*base.hidden, *table.hidden))),
+        network=tuple(dict.fromkeys((*base.network, *table.network))),
         **limits,
     )
 

@@ -12,6 +12,7 @@ from agentos_lsp.domain import (
     ids,
     model_events,
     model_state,
+    network,
     policy_events,
     review_events,
     reviewed,
@@ -325,7 +326,7 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return replace(state, ended="discarded", discarding=False, turn=None, questions={})
         case events.SessionPaused():
             return replace(state, paused=True)
-        case events.SessionStopped():
+        case events.SessionStopped() | network.NetworkGranted() | network.NetworkConnection():
             return state
         case events.SessionInterrupted():
             return _interrupt(state)

@@ -17,7 +17,7 @@ from agentos_lsp.domain.command import allowlist, classify
 from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.errors import AgentosError, InternalError
 from agentos_lsp.effects.process import environment as environments
-from agentos_lsp.runtime import uncut
+from agentos_lsp.runtime import uncut, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -42,6 +42,7 @@ TOLD_OUTPUT_BYTES = 1 << 20
 TELL_EVERY_S = 0.1
 STOP_GRACE = timedelta(seconds=3)
 _ENDS = 20_000
+_NO_NETWORK = way_out.Granted()
 
 _PATHLIKE = re.compile(r"[^\0\s\"'`$;|&<>(){}\[\],=:]+")
 
@@ -83,6 +84,7 @@ class Runner:
         self._environment = environments.scrubbed(environment, scratch=str(scratch))
         self._scratch = scratch
         self._processes = doors.processes(secrets.token_hex(8), self._caged)
+        self.way_out = way_out.WayOut(self._processes)
         self.path = self._environment["PATH"]
         self._place: Callable[[], Cage | None] | None = None
         self._background: dict[str, Running] = {}
@@ -106,9 +108,14 @@ class Runner:
         return {name: running for name, running in self._background.items() if running.alive}
 
     async def run(
-        self, cleared: approval.Cleared, *, limit: timedelta, on_output: Callable[[str], Awaitable[None]]
+        self,
+        cleared: approval.Cleared,
+        *,
+        limit: timedelta,
+        on_output: Callable[[str], Awaitable[None]],
+        granted: way_out.Granted = _NO_NETWORK,
     ) -> Finished:
-        """Runs a cleared line to its end, or to its time limit.
+        """Runs a cleared line to its end, or to its time limit; what it was granted of the network ends with it.
 
         Raises:
             EffectError: It could not be started.
@@ -123,7 +130,7 @@ class Runner:
                 try:
                     finished = await self._processes.run(
                         cleared,
-                        self._environment,
+                        {**self._environment, **granted.variables},
                         timeout=limit,
                         output_limit_bytes=KEPT_OUTPUT_BYTES,
                         on_output=told.add,
@@ -134,6 +141,7 @@ class Runner:
                     await asyncio.to_thread(self._disk.remove_file, spool)
                     raise
                 finally:
+                    granted.end()
                     told.close()
         except* AgentosError as errors:
             # A group hides what failed from those who know what to do about it.
@@ -149,8 +157,9 @@ class Runner:
         cleared: approval.Cleared,
         name: str,
         on_end: Callable[[Finished], Awaitable[None]],
+        granted: way_out.Granted = _NO_NETWORK,
     ) -> Coroutine[Any, Any, None]:
-        """Starts a cleared line in the background.
+        """Starts a cleared line in the background; what it was granted of the network ends with it.
 
         Returns:
             What waits for its end and reports it; the caller runs it beside the session.
@@ -159,17 +168,25 @@ class Runner:
             UserError: The name cannot be used, or too many run.
             EffectError: It could not be started.
         """
-        running = await self._processes.start(
-            cleared,
-            name,
-            self._environment,
-            output_limit_bytes=KEPT_OUTPUT_BYTES,
-            spool=str(await self._spool()),
-        )
+        try:
+            running = await self._processes.start(
+                cleared,
+                name,
+                {**self._environment, **granted.variables},
+                output_limit_bytes=KEPT_OUTPUT_BYTES,
+                spool=str(await self._spool()),
+            )
+        except BaseException:
+            granted.end()
+            raise
         self._background[name] = running
 
         async def report() -> None:
-            await on_end(await self._kept(await running.wait()))
+            try:
+                finished = await running.wait()
+            finally:
+                granted.end()
+            await on_end(await self._kept(finished))
 
         return report()
 
@@ -187,8 +204,9 @@ class Runner:
         await self._processes.stop(name, STOP_GRACE)
 
     async def stop_all(self) -> None:
-        """Ends every process of the session."""
+        """Ends every process of the session, and its way out."""
         await self._processes.stop_all()
+        await self.way_out.close()
 
     def clear_remains(self) -> None:
         """Removes the spools of commands that nobody waits for any more."""

@@ -45,10 +45,14 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What may start, and what the person who approved it wants the agent to know; empty if nothing."""
+    """What may start, and what the person who approved it wants the agent to know; empty if nothing.
+
+    `network`: whether what was cleared includes reaching the network; see `network.is_included`.
+    """
 
     cleared: approval.Cleared
     comment: str
+    network: bool = False
 
 
 async def refuse(journal: Journal, call: CallId, why: Why, message: str, instead: str = "") -> agents.ToolResult:

@@ -11,11 +11,11 @@ import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from agentos_lsp.domain import approval, events, policy, tools
+from agentos_lsp.domain import approval, events, network, policy, tools
 from agentos_lsp.domain.command import allowlist, classify, verdict
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects import agents
-from agentos_lsp.runtime import checks, commit_call, file_calls, taking_in, uncut
+from agentos_lsp.runtime import checks, commit_call, file_calls, taking_in, uncut, way_out
 from agentos_lsp.runtime import journal as journals
 
 if TYPE_CHECKING:
@@ -94,12 +94,14 @@ class Gate:
             return clearance
         cleared = clearance.cleared
         timeout = DEFAULT_TIMEOUT if request.timeout_s is None else timedelta(seconds=request.timeout_s)
+        granted = await self._granted(call, clearance)
         await self._started(cleared, None)
         try:
             finished = await self._workspace.runner.run(
                 cleared,
                 limit=min(timeout, MAX_TIMEOUT),
                 on_output=lambda text: self._journal.record(events.CommandOutput, call=call, text=text),
+                granted=granted,
             )
         except asyncio.CancelledError:
             await self._cut_off(call)
@@ -117,10 +119,14 @@ class Gate:
         clearance = await self._clear(call, request.line, request.cwd)
         if isinstance(clearance, agents.ToolResult):
             return clearance
+        granted = await self._granted(call, clearance)
         await self._started(clearance.cleared, request.name)
         try:
             report = await self._workspace.runner.start(
-                clearance.cleared, request.name, on_end=lambda finished: self._finished(call, finished)
+                clearance.cleared,
+                request.name,
+                on_end=lambda finished: self._finished(call, finished),
+                granted=granted,
             )
         except asyncio.CancelledError:
             await self._cut_off(call)
@@ -192,7 +198,8 @@ class Gate:
             case _:
                 assert_never(tier)
         # Invariant: this is the only maker of a Cleared, and the line is byte for byte the one that was judged.
-        return journals.Clearance(approval.Cleared(call, line, folder, cleared_by), comment)
+        reaches = await self._reaches_network(line, folder)
+        return journals.Clearance(approval.Cleared(call, line, folder, cleared_by), comment, reaches)
 
     async def _put_to_person(
         self, call: CallId, line: str, cwd: str, prefix: tuple[str, ...] | None
@@ -242,6 +249,17 @@ class Gate:
         if links == dict(surroundings.links):
             return first
         return classify.classify(line, self._workspace.with_links(surroundings, links), known)
+
+    async def _reaches_network(self, line: str, folder: str) -> bool:
+        """Tells whether whoever cleared a line was told that it reaches the network; an allowlist hides the reasons."""
+        surroundings = await self._workspace.surroundings(folder, self._rules.protected_branches)
+        return network.is_included(classify.classify(line, surroundings, allowlist.Allowlist(())))
+
+    async def _granted(self, call: CallId, clearance: journals.Clearance) -> way_out.Granted:
+        """Grants a command what was cleared of the network."""
+        if not clearance.network:
+            return way_out.Granted()
+        return await self._workspace.runner.way_out.grant(self._journal, call, self._rules.confinement.network)
 
     async def _extend(self, given: approval.Answer, line: str, folder: str, prefix: tuple[str, ...] | None) -> None:
         match given.scope:

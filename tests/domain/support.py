@@ -230,6 +230,17 @@ FIELDS = {
     },
     "loop.found": {"turn": "t1", "name": "read", "arguments": '{"path": "a.py"}', "times": 3},
     "failure.recorded": {"where": "turn", "message": "It broke.", "hint": "Prompt it again."},
+    "network.granted": {"call": "c1", "hosts": ("pypi.org",)},
+    "network.connection": {
+        "call": "c1",
+        "host": "pypi.org",
+        "port": 443,
+        "outcome": "refused",
+        "reason": "it is not among the hosts of the grant",
+        "sent_bytes": 0,
+        "received_bytes": 0,
+        "duration_s": 0.0,
+    },
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
+    from socket import socket
 
     from agentos_lsp.domain.approval import Cleared
     from agentos_lsp.effects.process.commands import Finished
@@ -66,6 +67,9 @@ class Processes(Protocol):
         Raises:
             UserError: No process of that name was started.
         """
+
+    async def listen(self) -> socket | None:
+        """Returns a socket that listens on the session's own loopback, None where it has none."""
 
     async def stop_all(self) -> int:
         """Ends all that the session started; returns how many could not be ended."""

@@ -14,6 +14,7 @@ from agentos_lsp.effects.process import link
 from agentos_lsp.effects.process.output import Output
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
 
     from agentos_lsp.domain.approval import Cleared
@@ -200,6 +201,8 @@ class Processes:
         self._running: set[Running] = set()
         self._background: dict[str, Running] = {}
         self._reserved: set[str] = set()
+        self._listening = asyncio.Lock()
+        self._listener: tuple[link.Link, socket.socket] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -317,6 +320,22 @@ class Processes:
         for running in found:
             await running.end("stop", grace)
         return bool(found)
+
+    async def listen(self) -> socket.socket | None:
+        """Returns a socket that listens on the session's own loopback; None where it has none, being not in a cage.
+
+        The same one until the keeper is replaced; whoever asks for it first serves it.
+
+        Raises:
+            EffectError: It cannot be had, or the keeper did not start.
+        """
+        keeper = await self._keeper()
+        if not keeper.is_sealed:
+            return None
+        async with self._listening:
+            if self._listener is None or self._listener[0] is not keeper:
+                self._listener = (keeper, await keeper.listen())
+            return self._listener[1]
 
     async def stop_all(self) -> int:
         """Ends all that the session started, and its keeper; idempotent. A later command starts a new keeper.

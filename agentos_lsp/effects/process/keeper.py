@@ -140,6 +140,8 @@ class Keeper:
                 self.say({"id": request["id"], "ended": self.end(command) if command else 0})
             case "end all":
                 self.say({"id": request["id"], "ended": self.end_all()})
+            case "listen":
+                self.listen(int(str(request["id"])))
             case unknown:
                 self.say({"id": request["id"], "why": f"unknown request {unknown}", "code": 0})
 
@@ -175,6 +177,15 @@ class Keeper:
             os.chdir("/")
         self.commands[number] = Command(number, pid, group)
         self.say({"id": request["id"], "pid": pid})
+
+    def listen(self, request: int) -> None:
+        """Makes a socket that listens on this network namespace's loopback, and hands it out."""
+        try:
+            with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+                data = json.dumps({"id": request, "port": listener.getsockname()[1]}).encode()
+                socket.send_fds(self.channel, [len(data).to_bytes(4, "big") + data], [listener.fileno()])
+        except OSError as error:
+            self.say({"id": request, "why": error.strerror or str(error), "code": error.errno or 0})
 
     def reap(self) -> None:
         """Collects who died."""

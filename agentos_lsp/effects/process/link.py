@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _ANSWER_S = 10.0
 _LEAVE_S = 5.0
 _LINE_LIMIT_BYTES = 128 * 1024 - 1  # Source: execve(2), MAX_ARG_STRLEN on Linux.
-_CREDENTIALS_BYTES = 64
+_EXTRA_BYTES = 128  # Source: unix(7), cmsg(3): the sender's credentials, and one descriptor.
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _PARENT = str(Path(__file__).resolve().parents[3])
 # The package's folder comes last, so that nothing beside it can stand for a module of the standard library.
 _CODE = f"import sys; sys.path.append({_PARENT!r}); from agentos_lsp.effects.process import keeper; keeper.main()"
@@ -66,6 +67,7 @@ class Link:
         self._answers: dict[int, asyncio.Future[dict[str, Any] | None]] = {}
         self._exits: dict[int, asyncio.Future[Exit]] = {}
         self._group: str | None = None
+        self._handed: socket.socket | None = None
         self.lost = False
         """The keeper is gone: nothing can be asked any more."""
 
@@ -127,6 +129,11 @@ class Link:
         return link
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether it is in a cage with a network of its own."""
+        return self._sealed
+
+    @property
     def hold(self) -> Hold:
         """How trees are held together on this machine."""
         return "descent" if self._group is None else "groups"
@@ -158,6 +165,21 @@ class Link:
                 retry_may_help=int(answer["code"]) in {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE},
             )
         return int(answer["pid"])
+
+    async def listen(self) -> socket.socket:
+        """Returns a socket that listens where the keeper is, on the loopback of its network namespace.
+
+        Raises:
+            EffectError: It cannot be had, or the keeper is lost.
+        """
+        answer = await self._ask({"do": "listen", "n": 0}, [])
+        found, self._handed = self._handed, None
+        if found is not None and "port" in answer and _listens(found, int(answer["port"])):
+            return found
+        if found is not None:
+            found.close()
+        why = str(answer.get("why", "what came is no such socket"))
+        raise EffectError("process", "open a way out of the session's cage", why, retry_may_help=False)
 
     def forget(self, number: int) -> None:
         """Stops expecting the end of a command that did not start."""
@@ -256,8 +278,8 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            if self._sealed and self._first is None:
-                piece, extra, _, _ = self._channel.recvmsg(65536, _CREDENTIALS_BYTES)
+            if self._sealed:
+                piece, extra, _, _ = self._channel.recvmsg(65536, _EXTRA_BYTES, _CLOSE_ON_EXEC)
                 self._meet(extra)
             else:
                 piece = self._channel.recv(65536)
@@ -278,13 +300,29 @@ class Link:
             self._hear(message)
 
     def _meet(self, extra: list[tuple[int, int, bytes]]) -> None:
-        """Takes hold of the cage's first process: the kernel says who sent the first message, in our own numbers."""
+        """Takes hold of the cage's first process: the kernel says who sent the first message, in our own numbers.
+
+        And of a socket that is handed out; see `listen`.
+        """
         if sys.platform != "linux":
             return
         for level, kind, data in extra:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                for at in range(0, len(data) - len(data) % 4, 4):
+                    self._take(int.from_bytes(data[at : at + 4], sys.byteorder))
+            elif (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and self._first is None:
                 with contextlib.suppress(OSError):
                     self._first = os.pidfd_open(int.from_bytes(data[:4], sys.byteorder))
+
+    def _take(self, descriptor: int) -> None:
+        """Keeps a socket that was handed out until somebody asks for it; one at a time."""
+        if self._handed is not None:
+            self._handed.close()
+        self._handed = None
+        try:
+            self._handed = socket.socket(fileno=descriptor)
+        except OSError:
+            os.close(descriptor)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "exit" in message:
@@ -301,6 +339,9 @@ class Link:
         if self.lost:
             return
         self.lost = True
+        if self._handed is not None:
+            self._handed.close()
+            self._handed = None
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
         self._channel.close()
@@ -320,6 +361,15 @@ class Link:
         if self._first is not None and await asyncio.to_thread(_end_cage, self._first):
             return 0
         return await asyncio.to_thread(_sweep, self._group, self._mark)
+
+
+def _listens(found: socket.socket, port: int) -> bool:
+    """Tells whether a socket is one that listens on loopback: what comes out of a cage is not believed."""
+    try:
+        kind = (found.family, found.type, found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        return kind == (socket.AF_INET, socket.SOCK_STREAM, 1) and found.getsockname() == ("127.0.0.1", port)
+    except OSError:
+        return False
 
 
 def _confined(answer: dict[str, Any]) -> dict[str, Any]:

@@ -180,6 +180,9 @@ class Processes:
         running.end("stop", signal.SIGTERM)
         return await running.wait()
 
+    async def listen(self) -> None:
+        """Returns nothing: nothing played has a network, nor a way out to one."""
+
     async def stop_all(self) -> int:
         """Ends all that was begun; nothing resists."""
         for running in self._running:
