@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command.syntax import Assignment, Command, Redirection, Script, Simple, Span, Word, WordPart
 
 # Bounds on the work for one line; beyond them it is not allowed, and blocked if it names a program that may be blocked.
-_MOST_STEPS = 400
+_MOST_STEPS = 200
 MOST_DEPTH = 40
 # Shells and builtins that read a file of commands.
 _READERS = wrapper_table.SHELLS | {"source", "."}

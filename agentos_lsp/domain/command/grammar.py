@@ -128,6 +128,7 @@ class _Parser(ConditionReader):
         start = self.at
         negated = timed = False
         while True:
+            self.spend()
             match self.reserved():
                 case "!":
                     negated = not negated

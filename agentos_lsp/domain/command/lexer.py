@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.command.syntax import WordPart
 
 MOST_CHARACTERS = 65_536
-MOST_PIECES = 5_000
+MOST_PIECES = 3_000
 DEEPEST = 24
 
 META = frozenset(" \t\n;&|<>()")

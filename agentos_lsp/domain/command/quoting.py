@@ -47,6 +47,7 @@ class WordReader(ExpansionReader):
                 parts.text(run.group(), quoted=False)
                 self.at = run.end()
                 continue
+            self.spend()
             match text[self.at]:
                 case "'":
                     parts.text(self._single(), quoted=True)

@@ -344,7 +344,7 @@ def test_a_refusal_says_where_reading_stopped():
     ("line", "reason"),
     [
         ("x" * (lexer.MOST_CHARACTERS + 1), "the line is longer than 65536 characters"),
-        ("a " * (lexer.MOST_PIECES + 1), "the line has more than 5000 words and commands"),
+        ("a " * (lexer.MOST_PIECES + 1), "the line has more than 3000 words and commands"),
         ("( " * (lexer.DEEPEST + 1) + "a", "the line is nested more than 24 levels deep"),
     ],
 )
