@@ -14,7 +14,7 @@ from agentos_lsp.domain import policy_events, review_events, tree_events
 from agentos_lsp.domain.approval import Outcome, Scope
 from agentos_lsp.domain.confinement import ConfinementChosen
 from agentos_lsp.domain.event import Event
-from agentos_lsp.domain.ids import ApprovalId, BlobId, CallId, CommitId, TurnId
+from agentos_lsp.domain.ids import ApprovalId, BlobId, CallId, CommitId, SessionId, TurnId
 from agentos_lsp.domain.model_events import (
     ContextCompacted,
     ContextLost,
@@ -70,6 +70,7 @@ class SessionStarted(Event):
     base_branch: str | None
     base_commit: CommitId
     by: str
+    group: SessionId | None = None
 
 
 class SessionAdopted(Event):

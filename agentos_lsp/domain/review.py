@@ -33,7 +33,18 @@ GROUPS: dict[Group, str] = {
 """The headings of the lists of sessions, in the order of their urgency."""
 
 AnchorKind = Literal[
-    "approval", "call", "session", "finding", "conflict", "document", "orphan", "model", "checkpoint", "forecast"
+    "approval",
+    "attempt",
+    "call",
+    "checkpoint",
+    "conflict",
+    "document",
+    "finding",
+    "forecast",
+    "model",
+    "orphan",
+    "session",
+    "versus",
 ]
 
 # Letters, marks and blanks that show nothing, beside the categories in `_shown`. Source: Unicode 16,
@@ -67,12 +78,15 @@ class Page:
         return next((anchor for anchor in self.anchors if anchor.line == line), None)
 
 
-class _Writer:
-    def __init__(self, banner: str) -> None:
+class Writer:
+    """Gathers the lines of a page."""
+
+    def __init__(self, banner: str = "") -> None:
         self.lines: list[str] = [f"> {banner}", ""] if banner else []
         self.anchors: list[Anchor] = []
 
     def add(self, *lines: str) -> None:
+        """Adds lines, safe to decide by."""
         self.lines += [visible(line) for line in lines]
 
     def anchor(self, kind: AnchorKind, name: str, session: str) -> None:
@@ -80,6 +94,7 @@ class _Writer:
         self.anchors.append(Anchor(len(self.lines), kind, name, session))
 
     def page(self) -> Page:
+        """Returns what was gathered."""
         return Page("\n".join(self.lines) + "\n", tuple(self.anchors))
 
 
@@ -133,7 +148,7 @@ def group(one: state.SessionState) -> Group:
 
 def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Orphan] = (), banner: str = "") -> Page:
     """Lists all sessions: those that wait for a person first, ended ones last; then what was left behind."""
-    page = _Writer(banner)
+    page = Writer(banner)
     page.add("# Sessions", "")
     if not sessions:
         page.add("No sessions yet. Start one with `agentos.session.start`, in Neovim `:AgentOS start TASK`.", "")
@@ -162,7 +177,7 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> 
 
     `unfinished` stands last, so that no other line moves while the agent speaks; `banner`, if any, stands first.
     """
-    page = _Writer(banner)
+    page = Writer(banner)
     page.add(f"# {one.session}", "", f"Task: {_first_line(one.task)}", f"State: {one.status}")
     if one.worktree is not None:
         page.add(
@@ -173,6 +188,9 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> 
     page.add(f"Changes: {len(one.commits)} commits")
     page.anchor("document", "trace.md", one.session)
     page.add(f"Trace: {one.sequence} events")
+    if one.group is not None:
+        page.anchor("document", "compare.md", one.session)
+        page.add("Compare: with the other sessions on this task")
     for ref in one.aside:
         page.add(f"Set aside: {ref}")
     if one.spent.replies:
@@ -197,7 +215,7 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> 
 
 def trace(log: Iterable[events.AnyEvent], banner: str = "") -> Page:
     """Shows a session's events, one a line, as Markdown, with a heading for each turn."""
-    page = _Writer(banner)
+    page = Writer(banner)
     page.add("# Trace", "", "## Start", "")
     turns, in_turn = 0, True
     for event in log:
@@ -264,7 +282,7 @@ def _prose(text: str) -> str:
     return _MARKUP.sub(lambda found: f"\\{found[0]}", visible(text))
 
 
-def _add_waiting(page: _Writer, one: state.SessionState) -> None:
+def _add_waiting(page: Writer, one: state.SessionState) -> None:
     if not one.questions:
         return
     page.add("## Waits for you", "")
@@ -281,7 +299,7 @@ def _add_waiting(page: _Writer, one: state.SessionState) -> None:
     page.add("")
 
 
-def _add_findings(page: _Writer, one: state.SessionState) -> None:
+def _add_findings(page: Writer, one: state.SessionState) -> None:
     if one.conflicts:
         page.add("## Conflicts", "")
         for path in one.conflicts:
@@ -300,7 +318,7 @@ def _add_findings(page: _Writer, one: state.SessionState) -> None:
         page.add("")
 
 
-def _add_calls(page: _Writer, one: state.SessionState) -> None:
+def _add_calls(page: Writer, one: state.SessionState) -> None:
     calls = list(one.calls.values())[-SHOWN_CALLS:]
     if not calls:
         return
@@ -326,7 +344,7 @@ def forecast_text(other: str, place: tree_events.ForecastPlace) -> str:
     return f"{other} also changes {what} ({visible(place.path)}); merging both would conflict."
 
 
-def _add_forecasts(page: _Writer, one: state.SessionState) -> None:
+def _add_forecasts(page: Writer, one: state.SessionState) -> None:
     found = forecasts(one)
     if not found:
         return
@@ -338,7 +356,7 @@ def _add_forecasts(page: _Writer, one: state.SessionState) -> None:
     page.add("")
 
 
-def _add_checkpoints(page: _Writer, one: state.SessionState) -> None:
+def _add_checkpoints(page: Writer, one: state.SessionState) -> None:
     if not one.checkpoints or not one.is_live:
         return
     page.add("## Checkpoints", "")
@@ -352,7 +370,7 @@ def _add_checkpoints(page: _Writer, one: state.SessionState) -> None:
     page.add("- 0 the beginning", "")
 
 
-def _add_allowlist(page: _Writer, one: state.SessionState) -> None:
+def _add_allowlist(page: Writer, one: state.SessionState) -> None:
     if not one.lines and not one.prefixes:
         return
     page.add("## Allowed in this session", "")

@@ -113,6 +113,8 @@ class SessionState:
     repository: str = ""
     base_branch: str | None = None
     base_commit: ids.CommitId = ids.CommitId("")
+    group: ids.SessionId | None = None
+    """The first of several sessions on one task."""
     head: ids.CommitId = ids.CommitId("")
     worktree: Worktree | None = None
     confinement: confinement.Standing | None = None
@@ -194,6 +196,7 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
                 state,
                 worktree=place,
                 started_at=event.at,
+                group=event.group if isinstance(event, events.SessionStarted) else None,
                 task=event.task,
                 agent=event.agent,
                 script=event.script,

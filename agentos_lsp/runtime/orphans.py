@@ -60,6 +60,11 @@ class Orphans:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    async def look_at(self, folders: list[str]) -> None:
+        """Looks at the repositories of several folders, one after the other."""
+        for folder in folders:
+            await self.look(folder)
+
     async def look(self, folder: str) -> None:
         """Looks at the repository of a folder; one that cannot be opened has nothing to show."""
         async with self._looking:

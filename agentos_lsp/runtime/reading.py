@@ -39,6 +39,10 @@ class Reader:
         """Returns every session's state that this runtime owns, the oldest first."""
         return tuple(one.state for one in self._owned.values())
 
+    def owned(self, name: ids.SessionId) -> Session | None:
+        """Returns a session that this runtime owns, None if it does not."""
+        return self._owned.get(name)
+
     async def all_states(self) -> tuple[SessionState, ...]:
         """Returns the states of all sessions that can be read, those of other servers and ended ones included."""
         found: list[SessionState] = []

@@ -99,6 +99,8 @@ class Start:
     by: str
     environment: Mapping[str, str] | None = None
     """What the session's commands inherit, that of the editor; None for the runtime's own."""
+    group: str | None = None
+    """The first of several sessions on the task; empty for that one itself, None for a session that is alone."""
 
 
 class Runtime(reading.Reader, asking.Asking):
@@ -130,7 +132,7 @@ class Runtime(reading.Reader, asking.Asking):
         await self._group.__aenter__()
         await self._recover()
         repositories = {one.state.repository for one in self._sessions.values()}
-        self._spawn(self._look_for_orphans(sorted(repositories)))
+        self._spawn(self.orphans.look_at(sorted(repositories)))
         self._forecasting.append(self._spawn(self._forecaster.run()))
         return self
 
@@ -209,6 +211,7 @@ class Runtime(reading.Reader, asking.Asking):
                 base_branch=workspace.base_branch,
                 base_commit=workspace.base_commit,
                 by=wanted.by,
+                group=name if wanted.group == "" else wanted.group,
             )
         finally:
             if one.state.sequence:
@@ -439,10 +442,6 @@ class Runtime(reading.Reader, asking.Asking):
             one.begun.set()
             self._telling.report(telling.Progress(one.id, "worktree", 1, 1, ""))
         await one.work()
-
-    async def _look_for_orphans(self, repositories: list[str]) -> None:
-        for one in repositories:
-            await self.orphans.look(one)
 
     async def _recover(self) -> None:
         for name in await asyncio.to_thread(self._parts.store.sessions):

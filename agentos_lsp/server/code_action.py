@@ -79,6 +79,8 @@ def _commands(client: Client, runtime: Runtime, anchor: review.Anchor) -> list[l
             return [lsp.Command("Recover it as a session", "agentos.orphan.recover", arguments=[*named])]
     if anchor.kind == "conflict":
         return [*(_mend(runtime, anchor) if client.may("steer") else []), _sides(anchor)]
+    if anchor.kind == "attempt" and client.may("merge"):
+        return _keep(runtime, anchor)
     return _kept(client, anchor) if anchor.kind == "checkpoint" else []
 
 
@@ -117,6 +119,18 @@ def _mend(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
     return [
         lsp.Command(f"Ask the agent to rebase onto {into} and mend this", "agentos.session.prompt", arguments=[asked])
     ]
+
+
+def _keep(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
+    """Returns the way to keep one of several sessions on a task."""
+    states = runtime.states()
+    group = next((one.group for one in states if one.session == anchor.session), None)
+    others = [one.session for one in states if one.group == group and one.is_live and one.session != anchor.session]
+    if group is None or not others:
+        return []
+    kept = {"session": anchor.session, "confirm": True}
+    title = f"Keep {anchor.session} and discard {', '.join(others)}"
+    return [lsp.Command(title, "agentos.session.keep", arguments=[kept])]
 
 
 def _sides(anchor: review.Anchor) -> lsp.Command:

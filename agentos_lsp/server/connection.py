@@ -233,6 +233,8 @@ class Connection(LanguageServer):
                 await self.client.renew(uri)
             now = await self.runtime.state(session)
             self.diagnostics.publish(now)
+            if now.group is not None:
+                await self.client.renew(documents.compare(now.group))
             if self.client.mirror is not None and now.status != "running":
                 # Not every editor of this kind asks for links: the diff is there when there is something to decide.
                 await self.client.mirror.write(documents.changes(session))

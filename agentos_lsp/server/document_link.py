@@ -98,12 +98,12 @@ def _target(anchor: review.Anchor, state: SessionState) -> str | None:
     match anchor.kind:
         case "orphan" | "model":
             return None
-        case "session" | "approval":
+        case "versus":
+            return documents.versus(anchor.session, anchor.name)
+        case "session" | "approval" | "attempt":
             return documents.page(anchor.session)
         case "document":
-            return (
-                documents.changes(anchor.session) if anchor.name == "changes.diff" else documents.trace(anchor.session)
-            )
+            return _document(anchor.name, state)
         case "checkpoint":
             return documents.checkpoints(anchor.session, int(anchor.name), None)
         case "conflict":
@@ -118,6 +118,16 @@ def _target(anchor: review.Anchor, state: SessionState) -> str | None:
         case "call":
             call = next((call for call in state.calls.values() if call.call == anchor.name), None)
             return None if call is None else _of_call(call, state)
+
+
+def _document(name: str, state: SessionState) -> str:
+    match name:
+        case "changes.diff":
+            return documents.changes(state.session)
+        case "compare.md":
+            return documents.compare(state.group or state.session)
+        case _:
+            return documents.trace(state.session)
 
 
 def _of_call(call: Call, state: SessionState) -> str | None:

@@ -17,12 +17,13 @@ OVERVIEW = "agentos://sessions.md"
 PROVIDERS = "agentos://providers.md"
 
 
-_Kind = Literal["session.md", "changes.diff", "trace.md", "policy.md"]
+_Kind = Literal["session.md", "changes.diff", "trace.md", "policy.md", "compare.md"]
 _KINDS: dict[str, _Kind] = {
     "session.md": "session.md",
     "changes.diff": "changes.diff",
     "trace.md": "trace.md",
     "policy.md": "policy.md",
+    "compare.md": "compare.md",
 }
 
 
@@ -38,7 +39,7 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class SessionDocument:
-    """`agentos://SESSION/session.md`, `…/changes.diff` or `…/trace.md`."""
+    """`agentos://SESSION/session.md`, and the other documents about a session that take no further words."""
 
     session: ids.SessionId
     kind: _Kind
@@ -86,7 +87,15 @@ class Conflict:
     path: str
 
 
-Document = Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """`agentos://SESSION/versus/OTHER.diff`: what differs between the worktrees of two sessions."""
+
+    session: ids.SessionId
+    other: ids.SessionId
+
+
+Document = Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict | Versus
 
 _COMPARED = re.compile(r"([0-9]{1,9})\.\.([0-9]{0,9})\.diff")
 
@@ -122,6 +131,9 @@ def _of_session(session: ids.SessionId, path: str) -> Document:
         return Present(session, unquote(last, errors="surrogateescape"))
     if kind == "output" and last.endswith(".txt"):
         return Output(session, ids.CallId(last.removesuffix(".txt")))
+    other = last.removesuffix(".diff")
+    if kind == "versus" and other != last and ids.SESSION_ID.fullmatch(other):
+        return Versus(session, ids.SessionId(other))
     if kind == "checkpoints" and (compared := _COMPARED.fullmatch(last)):
         return Checkpoints(session, int(compared[1]), int(compared[2]) if compared[2] else None)
     raise _unknown()
@@ -178,6 +190,16 @@ def conflict(session: str, side: conflicts.Side, path: str) -> str:
 def present(session: str, path: str) -> str:
     """Returns the address of a file as it is in a session's worktree."""
     return f"agentos://{session}/file/{quote(path, errors='surrogateescape')}"
+
+
+def compare(session: str) -> str:
+    """Returns the address of the comparison of all sessions on a session's task."""
+    return f"agentos://{session}/compare.md"
+
+
+def versus(session: str, other: str) -> str:
+    """Returns the address of what differs between the worktrees of two sessions."""
+    return f"agentos://{session}/versus/{other}.diff"
 
 
 def checkpoints(session: str, older: int, newer: int | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import approval, ids, orphan, review
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.runtime import ending, supervisor
+from agentos_lsp.runtime import attempts, ending, supervisor
 from agentos_lsp.server import (
     documents,
     policy_commands,
@@ -47,7 +47,8 @@ async def execute(client: Client, params: lsp.ExecuteCommandParams) -> object:
 
 async def _start(client: Client, wanted: protocol.StartSession) -> object:
     workspace = client.first_folder() if wanted.workspace is None else wanted.workspace
-    session = await client.runtime.start(
+    sessions = await attempts.start(
+        client.runtime,
         supervisor.Start(
             path_of(workspace),
             wanted.task,
@@ -56,11 +57,14 @@ async def _start(client: Client, wanted: protocol.StartSession) -> object:
             wanted.model,
             client.name,
             client.environment,
-        )
+        ),
+        wanted.n,
     )
+    page = documents.page(sessions[0]) if wanted.n == 1 else documents.compare(sessions[0])
     if wanted.show:
-        await client.present(documents.page(session))
-    return {"session": session, "page": documents.page(session)}
+        await client.present(page)
+    several = {"sessions": list(sessions)} if wanted.n > 1 else {}
+    return {"session": sessions[0], "page": page, **several}
 
 
 async def _list(client: Client, wanted: protocol.Nothing) -> object:

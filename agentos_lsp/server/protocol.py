@@ -49,7 +49,7 @@ class InitializationOptions(BaseModel):
 
 
 class StartSession(Wire):
-    """Starts a session; `workspace` is a folder's path or `file:` URI, the editor's first folder by default."""
+    """Starts `n` sessions; `workspace` is a folder's path or `file:` URI, the editor's first folder by default."""
 
     task: Prose
     workspace: str | None = None
@@ -57,6 +57,7 @@ class StartSession(Wire):
     script: str | None = None
     model: str | None = None
     show: bool = False
+    n: int = Field(default=1, ge=1, le=8)
 
 
 class Nothing(Wire):
@@ -99,6 +100,12 @@ class PreviewMerge(OneSession):
 
 class DiscardSession(OneSession):
     """Discards; without `confirm` it only says what would be lost."""
+
+    confirm: bool = False
+
+
+class KeepSession(OneSession):
+    """Keeps one of several sessions on a task; without `confirm` it only says what discarding the others loses."""
 
     confirm: bool = False
 
@@ -254,6 +261,7 @@ COMMANDS: dict[str, CommandSpec] = {
     "agentos.session.previewMerge": CommandSpec(PreviewMerge, "observe"),
     "agentos.session.undoMerge": CommandSpec(OneSession, "merge"),
     "agentos.session.discard": CommandSpec(DiscardSession, "merge"),
+    "agentos.session.keep": CommandSpec(KeepSession, "merge"),
     "agentos.checkpoint.take": CommandSpec(TakeCheckpoint, "steer"),
     "agentos.checkpoint.list": CommandSpec(OneSession, "observe"),
     "agentos.checkpoint.diff": CommandSpec(CompareCheckpoints, "observe"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from agentos_lsp.domain import diagnosis, review
+from agentos_lsp.domain import comparison, diagnosis, review
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.runtime import checkpoints, conflicts
+from agentos_lsp.runtime import attempts, checkpoints, conflicts
 from agentos_lsp.server import documents
 
 if TYPE_CHECKING:
+    from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.supervisor import Runtime
 
 _SHOWN_CHARACTERS = 200
@@ -28,12 +29,9 @@ async def read(runtime: Runtime, uri: str) -> str:
         case documents.Base() | documents.Present() | documents.Conflict():
             return await _file(runtime, document)
         case documents.Output():
-            if len(document.call) > _SHOWN_CHARACTERS:
-                raise UserError("There is no such command.", "Open the session's page for its commands.")
-            printed = await runtime.command_output(document.session, document.call)
-            return review.readable(printed.decode("utf-8", "replace"))
-        case documents.Checkpoints():
-            return review.readable(await _between(runtime, document)) or "No changes.\n"
+            return review.readable(await _output(runtime, document))
+        case documents.Checkpoints() | documents.Versus():
+            return review.readable(await _compared(runtime, document)) or "No changes.\n"
         case documents.SessionDocument(kind="changes.diff"):
             now = await runtime.state(document.session)
             if now.worktree is None:
@@ -68,8 +66,23 @@ async def _file(runtime: Runtime, wanted: documents.Base | documents.Present | d
     return content.decode("utf-8", "replace")
 
 
-async def _between(runtime: Runtime, wanted: documents.Checkpoints) -> str:
-    return await runtime.on(wanted.session, lambda one: checkpoints.diff(one, one.place, wanted.older, wanted.newer))
+async def _output(runtime: Runtime, wanted: documents.Output) -> str:
+    if len(wanted.call) > _SHOWN_CHARACTERS:
+        raise UserError("There is no such command.", "Open the session's page for its commands.")
+    return (await runtime.command_output(wanted.session, wanted.call)).decode("utf-8", "replace")
+
+
+async def _compared(runtime: Runtime, wanted: documents.Checkpoints | documents.Versus) -> str:
+    if isinstance(wanted, documents.Checkpoints):
+        return await runtime.on(
+            wanted.session, lambda one: checkpoints.diff(one, one.place, wanted.older, wanted.newer)
+        )
+    other = await runtime.on(wanted.other, _itself)
+    return await runtime.on(wanted.session, lambda one: attempts.between(one, other))
+
+
+async def _itself(one: Session) -> Session:
+    return one
 
 
 async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
@@ -83,6 +96,8 @@ async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
             return review.overview(await runtime.all_states(), runtime.orphans.found(), runtime.doors.banner)
         case documents.SessionDocument(session, "session.md"):
             return review.session(await runtime.state(session), runtime.streams.of(session), runtime.doors.banner)
+        case documents.SessionDocument(session, "compare.md"):
+            return comparison.page(await attempts.compare(runtime, session))
         case documents.SessionDocument(session, "trace.md"):
             return review.trace(await runtime.trace(session), runtime.doors.banner)
         case _:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.runtime import checkpoints, conflicts, merging
+from agentos_lsp.runtime import attempts, checkpoints, conflicts, merging
 from agentos_lsp.server import documents, protocol
 
 if TYPE_CHECKING:
@@ -105,6 +105,17 @@ async def _conflict(client: Client, wanted: protocol.OpenConflict) -> object:
     return {**uris, "shown": shown}
 
 
+async def _keep(client: Client, wanted: protocol.KeepSession) -> object:
+    name = ids.SessionId(wanted.session)
+    runtime = client.runtime
+    lost = await (attempts.keep(runtime, name, client.name) if wanted.confirm else attempts.rest(runtime, name))
+    rows = [
+        {"session": other, "commits": list(it.commits), "uncommitted": list(it.uncommitted)}
+        for other, it in lost.items()
+    ]
+    return {"kept": name, "discarded": wanted.confirm, "sessions": rows}
+
+
 async def _undo(client: Client, wanted: protocol.OneSession) -> object:
     unsaved = await asyncio.to_thread(client.unsaved_files)
     merged = await client.runtime.ended(ids.SessionId(wanted.session))
@@ -123,4 +134,5 @@ HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
     "agentos.conflict.open": _conflict,
     "agentos.session.previewMerge": _preview,
     "agentos.session.undoMerge": _undo,
+    "agentos.session.keep": _keep,
 }

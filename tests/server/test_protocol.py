@@ -6,7 +6,7 @@ import pytest
 from agentos_lsp.server import execute_command, protocol, wire
 
 PROMISED = {
-    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model", "show"]),
+    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model", "show", "n"]),
     "agentos.session.list": ("observe", [], []),
     "agentos.session.show": ("observe", ["session"], []),
     "agentos.session.files": ("observe", ["session"], []),
@@ -22,6 +22,7 @@ PROMISED = {
     "agentos.session.discard": ("merge", ["session"], ["confirm"]),
     "agentos.checkpoint.take": ("steer", ["session"], ["note"]),
     "agentos.checkpoint.list": ("observe", ["session"], []),
+    "agentos.session.keep": ("merge", ["session"], ["confirm"]),
     "agentos.conflict.open": ("observe", ["session", "path"], []),
     "agentos.checkpoint.diff": ("observe", ["session", "older"], ["newer"]),
     "agentos.checkpoint.restore": ("steer", ["session", "checkpoint"], []),

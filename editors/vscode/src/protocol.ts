@@ -26,6 +26,7 @@ export interface StartSession {
   script?: string;
   model?: string;
   show?: boolean;
+  n?: number;
 }
 
 export interface Nothing {}
@@ -78,6 +79,10 @@ export interface RestoreCheckpoint extends OneSession {
 }
 
 export interface DiscardSession extends OneSession {
+  confirm?: boolean;
+}
+
+export interface KeepSession extends OneSession {
   confirm?: boolean;
 }
 
@@ -165,6 +170,7 @@ export interface Commands {
   'agentos.checkpoint.list': [OneSession, { beginning: string }];
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
   'agentos.checkpoint.restore': [RestoreCheckpoint, { checkpoint: number; undo: number }];
+  'agentos.session.keep': [KeepSession, { kept: string; discarded: boolean }];
   'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];
   'agentos.hunk.accept': [AnswerHunk, Counted];

@@ -1,0 +1,132 @@
+"""Several sessions on one task: started together, compared, and one of them kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agentos_lsp.domain import comparison, diff
+from agentos_lsp.domain.errors import AgentosError, UserError
+from agentos_lsp.domain.inspection import changed, inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentos_lsp.domain import policy
+    from agentos_lsp.domain.ids import SessionId
+    from agentos_lsp.domain.state import SessionState
+    from agentos_lsp.runtime.session import Session
+    from agentos_lsp.runtime.supervisor import Runtime, Start
+    from agentos_lsp.runtime.workspace import Losses, Workspace
+
+
+async def start(runtime: Runtime, wanted: Start, count: int) -> tuple[SessionId, ...]:
+    """Starts so many sessions on one task; where one cannot start, those before it go on.
+
+    Raises:
+        UserError: See `Runtime.start`.
+        ConfigError: The same.
+    """
+    if count == 1:
+        return (await runtime.start(wanted),)
+    first = await runtime.start(replace(wanted, group=""))
+    return first, *[await runtime.start(replace(wanted, group=first)) for _ in range(count - 1)]
+
+
+async def members(runtime: Runtime, name: SessionId) -> tuple[SessionState, ...]:
+    """Returns all sessions on the task of one, the oldest first; that one alone if it was started alone.
+
+    Raises:
+        UserError: There is no such session.
+    """
+    one = await runtime.state(name)
+    if one.group is None:
+        return (one,)
+    return tuple(other for other in await runtime.all_states() if other.group == one.group)
+
+
+async def compare(runtime: Runtime, name: SessionId) -> tuple[comparison.Attempt, ...]:
+    """Looks at each session on the task of one.
+
+    Raises:
+        UserError: There is no such session.
+    """
+    return tuple([await _look(runtime, state) for state in await members(runtime, name)])
+
+
+async def _look(runtime: Runtime, state: SessionState) -> comparison.Attempt:
+    checks = comparison.checks(await runtime.trace(state.session))
+    seen = comparison.Attempt(state, checks=checks)
+    one = runtime.owned(state.session)
+    if one is None or one.workspace is None or state.worktree is None:
+        return seen
+    try:
+        current = await one.workspace.change.current()
+    except AgentosError:
+        # Its worktree goes away at this moment.
+        return seen
+
+    def inspected() -> Mapping[policy.Action, int]:
+        files = [
+            changed.file(change, row.new.data if (row := current.rows.get(change.path)) and row.new else None)
+            for change in current.changes
+        ]
+        return Counter(found.action for found in inspect.inspect(files, one.rules, waived=state.waived))
+
+    return replace(
+        seen,
+        files=len(current.changes),
+        additions=sum(change.additions for change in current.changes),
+        deletions=sum(change.deletions for change in current.changes),
+        findings=await asyncio.to_thread(inspected),
+    )
+
+
+async def between(here: Session, there: Session) -> str:
+    """Returns what differs between the worktrees of two sessions, as a patch from the first to the second.
+
+    Raises:
+        UserError: One has no worktree, or they belong to two repositories.
+        EffectError: git failed.
+    """
+    one, other = here.place, there.place
+    if one.common_dir != other.common_dir:
+        raise UserError(f"{here.id} and {there.id} work in two repositories.", "Compare sessions on one task.")
+
+    def tree(place: Workspace) -> str:
+        return place.git.stage_tree(place.worktree, None).tree
+
+    def look() -> str:
+        return diff.unified(one.git.between(one.common_dir, tree(one), tree(other)))
+
+    return await asyncio.to_thread(look)
+
+
+async def rest(runtime: Runtime, name: SessionId) -> dict[SessionId, Losses]:
+    """Says what would be lost if one session were kept, and the others on its task discarded.
+
+    Raises:
+        UserError: It has ended without a merge, or there are no others that are live.
+    """
+    rows = await members(runtime, name)
+    kept = next(one for one in rows if one.session == name)
+    others = [one.session for one in rows if one.is_live and one.session != name]
+    if not others:
+        raise UserError(f"There is no other live session on the task of {name}.", "Merge it, or discard it.")
+    if not kept.is_live and kept.ended != "merged":
+        raise UserError(f"{name} has ended ({kept.status}).", "Keep one that is live or merged.")
+    return {other: await runtime.losses(other) for other in others}
+
+
+async def keep(runtime: Runtime, name: SessionId, by: str) -> dict[SessionId, Losses]:
+    """Keeps one session and discards the others on its task; each can be had back for 30 days.
+
+    Raises:
+        UserError: See `rest`; nothing was discarded.
+    """
+    lost = await rest(runtime, name)
+    for other in lost:
+        await runtime.discard(other, by)
+    return lost

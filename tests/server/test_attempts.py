@@ -1,0 +1,94 @@
+"""Several sessions on one task, as an editor sees them: started together, compared, one of them kept."""
+
+from pathlib import Path
+
+from tests.server import runtime_support
+
+CHANGE = {"edit": {"path": "a.txt", "old": "one", "new": "ONE"}}
+
+
+async def started(house, screen, count, *steps):
+    wanted = {"task": "Shout", "script": house.script(*steps), "n": count}
+    answer = await screen.command("agentos.session.start", wanted)
+    for session in answer["sessions"]:
+        await house.done(session)
+    return answer
+
+
+async def test_they_are_compared_on_one_page_and_pairwise(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        answer = await started(house, screen, 2, CHANGE, {"commit": "Shout"})
+        first, second = answer["sessions"]
+        assert answer["page"] == f"agentos://{first}/compare.md"
+        folder = Path((await house.done(second)).worktree.folder)
+        (folder / "key.txt").write_text("AKIA" + "Z7Q2M4N6P8R1S3T5\n")
+        lines = (await screen.content(answer["page"])).split("\n")
+        assert lines == [
+            "# Attempts",
+            "",
+            "Task: Shout",
+            "",
+            f"- {first} [idle]",
+            "    change: 1 files, +1 -1, 1 commits",
+            "    checks: none ran",
+            "    policy: nothing found",
+            "    cost: no model was asked",
+            f"- {second} [idle]",
+            "    change: 2 files, +2 -1, 1 commits",
+            "    checks: none ran",
+            "    policy: 1 refused",
+            "    cost: no model was asked",
+            "",
+            "## Differences",
+            "",
+            f"- {first} and {second}",
+            "",
+            "",
+        ]
+        links = [link["target"] for link in await screen.about("documentLink", answer["page"])]
+        versus = f"agentos://{first}/versus/{second}.diff"
+        assert links == [runtime_support.page(first), runtime_support.page(second), versus]
+        patch = await screen.content(versus)
+        assert "+++ b/key.txt" in patch
+        assert "a.txt" not in patch
+        for session in (first, second):
+            targets = [link["target"] for link in await screen.about("documentLink", runtime_support.page(session))]
+            assert answer["page"] in targets
+
+
+async def test_one_is_kept_and_what_the_others_lose_is_said_before(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        answer = await started(house, screen, 3, CHANGE, {"commit": "Shout"})
+        kept, *others = answer["sessions"]
+        told = await screen.command("agentos.session.keep", {"session": kept})
+        assert (told["discarded"], [row["session"] for row in told["sessions"]]) == (False, others)
+        assert all(len(row["commits"]) == 1 for row in told["sessions"])
+        lines = (await screen.content(answer["page"])).split("\n")
+        (keep,) = await screen.actions(answer["page"], lines.index(f"- {kept} [idle]"))
+        assert keep["title"] == f"Keep {kept} and discard {', '.join(others)}"
+        assert (await screen.choose(keep))["discarded"] is True
+        statuses = {one.session: one.status for one in await house.runtime.all_states()}
+        assert statuses == {kept: "idle", others[0]: "discarded", others[1]: "discarded"}
+        assert len(house.git("for-each-ref", "refs/agentos/removed").splitlines()) == 2
+        assert (await screen.refusal("agentos.session.keep", {"session": kept, "confirm": True})).data["hint"]
+        assert "its worktree is gone" in await screen.content(answer["page"])
+
+
+async def test_a_session_that_is_alone_has_nobody_to_be_compared_with(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, CHANGE)
+        await house.done(session)
+        assert "Compare" not in await screen.content(runtime_support.page(session))
+        assert "## Differences" not in await screen.content(f"agentos://{session}/compare.md")
+        assert (await screen.refusal("agentos.session.keep", {"session": session})).data["hint"]
+        error = await screen.fails(
+            "workspace/textDocumentContent", {"uri": f"agentos://{session}/versus/nobody-0001.diff"}
+        )
+        assert error.data["hint"]
+
+
+async def test_no_more_than_eight_are_started_at_once(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        wanted = {"task": "Shout", "script": house.script(CHANGE), "n": 9}
+        assert (await screen.refusal("agentos.session.start", wanted)).code == -32602
+        assert house.runtime.states() == ()
