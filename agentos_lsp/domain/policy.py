@@ -113,6 +113,7 @@ class Policy:
         allow: Token prefixes that every session may run at once; only a person's own or trusted policy holds them.
         setup: Lines that make a fresh worktree ready; each passes the gate like a line of the agent.
         include: Patterns of ignored files that a fresh worktree gets copies of.
+        links: Ignored folders that a fresh worktree gets clones of.
         confinement: What the operating system is to hold.
     """
 
@@ -130,6 +131,7 @@ class Policy:
     allow: tuple[allowlist.TokenPrefix, ...] = ()
     setup: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     confinement: confined.Confinement = field(default_factory=confined.Confinement)
 
 
@@ -194,6 +196,7 @@ def tighten(base: Policy, other: Policy) -> Policy:
         checks=_union(base.checks, other.checks),
         setup=_union(base.setup, other.setup),
         include=_union(base.include, other.include),
+        links=_union(base.links, other.links),
         confinement=confined.tighten(base.confinement, other.confinement),
     )
 

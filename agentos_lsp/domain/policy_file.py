@@ -105,6 +105,12 @@ class WorktreeTable(Table):
         description="Ignored files to copy from the checkout, as patterns in the form of an ignore file.",
         examples=[[".env"]],
     )
+    links: list[Text] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Ignored folders to clone from the checkout, sharing blocks where the file system can.",
+        examples=[["node_modules", ".venv"]],
+    )
 
 
 class ConfinementTable(Table):
@@ -292,6 +298,7 @@ def loosened(base: policy.Policy, file: PolicyFile, *, vouched: bool) -> policy.
         allow=(*base.allow, *_prefixes(file.commands).values()),
         setup=tuple(dict.fromkeys((*base.setup, *file.worktree.setup))),
         include=tuple(dict.fromkeys((*base.include, *file.worktree.include))),
+        links=tuple(dict.fromkeys((*base.links, *file.worktree.links))),
         confinement=confined_by(base.confinement, file.confinement),
     )
 

@@ -42,6 +42,7 @@ AnchorKind = Literal[
     "finding",
     "forecast",
     "model",
+    "offer",
     "orphan",
     "session",
     "versus",
@@ -206,6 +207,7 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> 
     _add_findings(page, one)
     _add_forecasts(page, one)
     _add_calls(page, one)
+    _add_offers(page, one)
     _add_checkpoints(page, one)
     _add_allowlist(page, one)
     if unfinished:
@@ -353,6 +355,16 @@ def _add_forecasts(page: Writer, one: state.SessionState) -> None:
         page.anchor("forecast", str(number), one.session)
         where = place.path if place.line is None else f"{place.path}:{place.line + 1}"
         page.add(f"- {where} is also changed by {other}")
+    page.add("")
+
+
+def _add_offers(page: Writer, one: state.SessionState) -> None:
+    if not one.offered or not one.is_live:
+        return
+    page.add("## Setup that other tools would run; not run here", "")
+    for offer in one.offered:
+        page.anchor("offer", offer.file, one.session)
+        page.add(f"- {offer.file}", *(f"    {line}" for line in offer.lines))
     page.add("")
 
 

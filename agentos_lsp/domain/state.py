@@ -148,6 +148,7 @@ class SessionState:
     merge_commit: ids.CommitId | None = None
     spent: model_state.Spent = model_state.NOTHING
     checkpoints: tuple[tree_events.CheckpointMade, ...] = ()
+    offered: tuple[tree_events.OfferRecord, ...] = ()
     forecasts: Mapping[ids.SessionId, tuple[tree_events.ForecastPlace, ...]] = field(default_factory=dict)
 
     @property
@@ -371,7 +372,8 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case tree_events.CheckpointRestored():
             return replace(state, notice=f"The files are those of checkpoint {event.number}.")
         case tree_events.WorktreeReadied():
-            return state if not event.left else replace(state, notice=f"Not copied: {', '.join(event.left[:5])}.")
+            notice = f"Not copied: {', '.join(event.left[:5])}." if event.left else state.notice
+            return replace(state, notice=notice, offered=event.offered)
         case tree_events.SessionKept():
             return replace(state, notice=f"For 30 days, what it held is in {event.reference}.")
         case tree_events.MergeUndoAttempted():

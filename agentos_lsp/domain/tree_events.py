@@ -45,12 +45,23 @@ class CheckpointRestored(Event):
     kept: tuple[str, ...] = ()
 
 
+class OfferRecord(Record):
+    """Lines of a file that other tools run in a fresh worktree."""
+
+    file: str
+    lines: tuple[str, ...]
+
+
 class WorktreeReadied(Event):
-    """Ignored files of the checkout were copied into the fresh worktree; `left` were asked for and were not."""
+    """Ignored files of the checkout were copied into the fresh worktree; `left` were asked for and were not.
+
+    `offered` are lines that other tools' files would have run there, each with its file; they were not.
+    """
 
     type: Literal["worktree.readied"] = "worktree.readied"
     copied: tuple[str, ...]
     left: tuple[str, ...] = ()
+    offered: tuple[OfferRecord, ...] = ()
 
 
 class SessionKept(Event):

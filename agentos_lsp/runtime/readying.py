@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain import events, tree_events
+from agentos_lsp.domain import conventions, events, tree_events
 from agentos_lsp.domain.errors import AgentosError
 
 if TYPE_CHECKING:
@@ -26,14 +27,31 @@ async def ready(journal: Journal, workspace: Workspace, rules: Policy) -> None:
         rules: Whose patterns count, beside those of `.worktreeinclude`.
     """
     await surround(workspace)
+    checkout, worktree, git = workspace.checkout, workspace.worktree, workspace.git
+    copied: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     try:
-        done = await asyncio.to_thread(workspace.git.include, workspace.checkout, workspace.worktree, rules.include)
+        included = await asyncio.to_thread(git.include, checkout, worktree, rules.include)
+        copied, left = included.copied, included.left
+        if rules.links:
+            cloned = await asyncio.to_thread(git.clone_folders, checkout, worktree, rules.links)
+            copied, left = (*copied, *cloned.made), (*left, *cloned.left)
+        offered = () if rules.setup else await asyncio.to_thread(conventions.offers, partial(_base_text, workspace))
     except AgentosError as error:
         hint = "Copy what is missing into the worktree by hand."
         await journal.record(events.FailureRecorded, where="readiness", message=str(error), hint=hint)
         return
-    if done.copied or done.left:
-        await journal.record(tree_events.WorktreeReadied, copied=done.copied[:TOLD], left=done.left[:TOLD])
+    if copied or left or offered:
+        await journal.record(
+            tree_events.WorktreeReadied,
+            copied=copied[:TOLD],
+            left=left[:TOLD],
+            offered=tuple(tree_events.OfferRecord(file=one.file, lines=one.lines) for one in offered),
+        )
+
+
+def _base_text(workspace: Workspace, path: str) -> bytes | None:
+    return workspace.git.base_text(workspace.common_dir, workspace.base_commit, path)
 
 
 async def surround(workspace: Workspace) -> None:

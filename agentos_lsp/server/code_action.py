@@ -79,6 +79,8 @@ def _commands(client: Client, runtime: Runtime, anchor: review.Anchor) -> list[l
             return [lsp.Command("Recover it as a session", "agentos.orphan.recover", arguments=[*named])]
     if anchor.kind == "conflict":
         return [*(_mend(runtime, anchor) if client.may("steer") else []), _sides(anchor)]
+    if anchor.kind == "offer" and client.may("steer"):
+        return _set_up(runtime, anchor)
     if anchor.kind == "attempt" and client.may("merge"):
         return _keep(runtime, anchor)
     return _kept(client, anchor) if anchor.kind == "checkpoint" else []
@@ -119,6 +121,18 @@ def _mend(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
     return [
         lsp.Command(f"Ask the agent to rebase onto {into} and mend this", "agentos.session.prompt", arguments=[asked])
     ]
+
+
+def _set_up(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
+    """Returns the way to have lines of another tool's file run: by the agent, through the gate."""
+    state = next((one for one in runtime.states() if one.session == anchor.session), None)
+    offer = next((one for one in state.offered if one.file == anchor.name), None) if state is not None else None
+    if state is None or offer is None or not state.is_live:
+        return []
+    lines = "\n".join(offer.lines)
+    text = f"Make the worktree ready with the setup of {offer.file}, line by line, and say what failed:\n{lines}"
+    asked = {"session": anchor.session, "text": text}
+    return [lsp.Command(f"Ask the agent to run the setup of {offer.file}", "agentos.session.prompt", arguments=[asked])]
 
 
 def _keep(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:

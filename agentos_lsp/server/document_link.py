@@ -96,7 +96,7 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 
 def _target(anchor: review.Anchor, state: SessionState) -> str | None:
     match anchor.kind:
-        case "orphan" | "model":
+        case "orphan" | "model" | "offer":
             return None
         case "versus":
             return documents.versus(anchor.session, anchor.name)

@@ -181,7 +181,11 @@ FIELDS = {
         "other": "other-cd34",
         "places": (tree_events.ForecastPlace(path="a.py", line=3, lines=2),),
     },
-    "worktree.readied": {"copied": (".env",), "left": ("big.bin",)},
+    "worktree.readied": {
+        "copied": (".env",),
+        "left": ("big.bin",),
+        "offered": (tree_events.OfferRecord(file="conductor.json", lines=("npm ci",)),),
+    },
     "session.kept": {"reference": "refs/agentos/removed/fix-it-ab12", "commit": "f" * 40},
     "review.attempted": {
         "wanted": "accept",

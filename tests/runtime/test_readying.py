@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos_lsp.domain import ids
+from agentos_lsp.domain import ids, review
 from agentos_lsp.effects.process import ports
 from tests.runtime import support
 
@@ -121,3 +121,23 @@ async def test_a_session_that_holds_nothing_leaves_nothing(house):
         await desk.runtime.discard(ids.SessionId(name), "a test")
         assert desk.of("session.kept") == []
     assert house.git("for-each-ref", "refs/agentos") == ""
+
+
+async def test_folders_that_are_asked_for_are_cloned_and_other_tools_setups_only_offered(house):
+    house.commit(
+        "conventions", {".gitignore": "node_modules/\n", "conductor.json": '{"scripts": {"setup": "touch ran"}}'}
+    )
+    (house.root / "node_modules").mkdir()
+    (house.root / "node_modules/x.js").write_text("1\n")
+    house.user_policy.write_text('[worktree]\nlinks = ["node_modules", "missing"]\n')
+    async with house.open() as desk:
+        name = await desk.play([{"run": "ls"}])
+        (readied,) = desk.of("worktree.readied")
+        assert (readied.copied, readied.left) == (("node_modules/",), ("missing/: not in your checkout",))
+        assert [(one.file, one.lines) for one in readied.offered] == [("conductor.json", ("touch ran",))]
+        now = await desk.state(name)
+        folder = Path(now.worktree.folder)
+        assert (folder / "node_modules/x.js").read_text() == "1\n"
+        assert not (folder / "ran").exists()
+        lines = review.session(now).text.splitlines()
+        assert lines[lines.index("- conductor.json") + 1] == "    touch ran"

@@ -149,3 +149,16 @@ async def test_two_sessions_at_the_same_lines_have_diagnostics_on_pages_and_file
             assert screen.diagnostics[file][0]["range"]["start"] == {"line": 0, "character": 0}
             links = await screen.about("documentLink", page(name))
             assert file in [link["target"] for link in links]
+
+
+async def test_the_setup_of_another_tool_is_offered_and_run_by_the_agent_through_the_gate(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        (house.repository / "conductor.json").write_text('{"scripts": {"setup": "touch ran"}}')
+        house.git("add", "-A")
+        house.git("commit", "-qm", "conventions")
+        session = await screen.start(house, "ls")
+        await house.done(session)
+        lines = (await screen.content(page(session))).split("\n")
+        (offer,) = await screen.actions(page(session), lines.index("- conductor.json"))
+        assert offer["title"] == "Ask the agent to run the setup of conductor.json"
+        assert offer["command"]["arguments"][0]["text"].endswith("\ntouch ran")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from agentos_lsp.domain import diff
     from agentos_lsp.domain.ids import CommitId, SessionId
-    from agentos_lsp.effects.git import checkpoints, including, intake, live, merges, past, private, updating
+    from agentos_lsp.effects.git import checkpoints, cloning, including, intake, live, merges, past, private, updating
     from agentos_lsp.effects.git.commits import Staged
     from agentos_lsp.effects.git.orphans import Orphan, Unmerged
     from agentos_lsp.effects.git.repository import Checkout, Identity
@@ -211,6 +211,9 @@ class Git(Protocol):
 
     def include(self, checkout: Checkout, worktree: Worktree, wanted: Sequence[str]) -> including.Included:
         """See `including.include`."""
+
+    def clone_folders(self, checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> cloning.Cloned:
+        """See `cloning.clone`."""
 
     def branch_tip(self, worktree: Worktree) -> CommitId | None:
         """See `past.branch_tip`."""

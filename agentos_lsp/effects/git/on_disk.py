@@ -8,6 +8,7 @@ from agentos_lsp.effects.git import (
     agents_git,
     changes,
     checkpoints,
+    cloning,
     commits,
     filling,
     including,
@@ -67,6 +68,7 @@ class OnDisk:
     keep_branch = staticmethod(merges.keep_branch)
     drop_branch = staticmethod(merges.drop_branch)
     include = staticmethod(including.include)
+    clone_folders = staticmethod(cloning.clone)
     branch_tip = staticmethod(past.branch_tip)
     since = staticmethod(past.since)
     keep = staticmethod(past.keep)

@@ -1,0 +1,108 @@
+"""Heavy ignored folders are cloned: their own on each side, their links kept, and nothing that could be committed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentos_lsp.effects.git import cloning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.effects.git.conftest import Place
+
+
+@pytest.fixture
+def heavy(place: Place) -> Place:
+    place.commit(**{".gitignore": "node_modules/\n.venv/\nbuild/\n"})
+    place.write("node_modules/left-pad/index.js", "module.exports = 1\n")
+    place.write("node_modules/left-pad/cli.js", "#!/usr/bin/env node\n").chmod(0o755)
+    (place.root / "node_modules/.bin").mkdir()
+    (place.root / "node_modules/.bin/left-pad").symlink_to("../left-pad/cli.js")
+    (place.root / "node_modules/empty").mkdir()
+    return place
+
+
+def clone(place: Place, *folders: str) -> tuple[cloning.Cloned, Path]:
+    worktree = place.session()
+    return cloning.clone(place.checkout(), worktree, folders), place.state / "fix-1"
+
+
+def test_a_folder_is_cloned_with_modes_times_links_and_empty_folders(heavy: Place) -> None:
+    done, folder = clone(heavy, "node_modules/")
+    assert done == cloning.Cloned(("node_modules/",), ())
+    for name in ("left-pad/index.js", "left-pad/cli.js"):
+        mine, theirs = heavy.root / "node_modules" / name, folder / "node_modules" / name
+        assert theirs.read_bytes() == mine.read_bytes()
+        assert theirs.stat().st_mode == mine.stat().st_mode
+        assert theirs.stat().st_mtime_ns == mine.stat().st_mtime_ns
+        assert theirs.stat().st_ino != mine.stat().st_ino
+    assert (folder / "node_modules/.bin/left-pad").readlink().as_posix() == "../left-pad/cli.js"
+    assert (folder / "node_modules/empty").is_dir()
+    assert heavy.git("status", "--porcelain", cwd=folder) == ""
+
+
+def test_what_is_written_on_one_side_does_not_show_on_the_other(heavy: Place) -> None:
+    _, folder = clone(heavy, "node_modules")
+    (folder / "node_modules/left-pad/index.js").write_text("changed\n")
+    assert (heavy.root / "node_modules/left-pad/index.js").read_text() == "module.exports = 1\n"
+
+
+def test_a_virtual_environment_becomes_the_worktrees_own(heavy: Place) -> None:
+    root = heavy.root
+    heavy.write(".venv/bin/tool", f"#!{root}/.venv/bin/python\nprint(1)\n").chmod(0o755)
+    heavy.write(".venv/bin/program", b"\0ELF " + os.fsencode(root) + b"/x")
+    heavy.write(".venv/lib/site-packages/me.pth", f"{root}/src\n")
+    heavy.write(".venv/lib/site-packages/readme.txt", f"{root}/src\n")
+    heavy.write(".venv/pyvenv.cfg", f"home = /usr/bin\ncommand = python -m venv {root}/.venv\n")
+    (root / ".venv/bin/python").symlink_to("/usr/bin/python3")
+    (root / ".venv/own").symlink_to(root / ".venv" / "lib")
+    _, folder = clone(heavy, ".venv")
+    assert (folder / ".venv/bin/tool").read_text() == f"#!{folder}/.venv/bin/python\nprint(1)\n"
+    assert (folder / ".venv/bin/program").read_bytes() == b"\0ELF " + os.fsencode(root) + b"/x"
+    assert (folder / ".venv/lib/site-packages/me.pth").read_text() == f"{folder}/src\n"
+    assert (folder / ".venv/lib/site-packages/readme.txt").read_text() == f"{root}/src\n"
+    assert f"{folder}/.venv" in (folder / ".venv/pyvenv.cfg").read_text()
+    assert (folder / ".venv/bin/python").readlink().as_posix() == "/usr/bin/python3"
+    assert (folder / ".venv/own").readlink() == folder / ".venv" / "lib"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("src", "there already"),
+        ("missing", "not in your checkout"),
+        ("loose", "not ignored by git, so it could be committed by accident"),
+        ("linked", "no folder"),
+        ("../elsewhere", "no folder of the repository"),
+        (".git/hooks", "no folder of the repository"),
+        ("", "no folder of the repository"),
+    ],
+)
+def test_what_is_no_ignored_folder_of_the_checkout_is_left(heavy: Place, name: str, why: str) -> None:
+    (heavy.root / "loose").mkdir()
+    (heavy.root.parent / "elsewhere").mkdir()
+    (heavy.root / "linked").symlink_to(heavy.root.parent / "elsewhere")
+    done, folder = clone(heavy, name)
+    assert done == cloning.Cloned((), (f"{name}/: {why}",))
+    assert not (folder / "loose").exists()
+
+
+def test_one_that_does_not_fit_leaves_nothing_behind(heavy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloning, "LIMIT_FILES", 2)
+    done, folder = clone(heavy, "node_modules")
+    assert done.left == ("node_modules/: it is too large for this disk",)
+    assert not (folder / "node_modules").exists()
+
+
+def test_where_the_disk_would_run_full_nothing_is_copied(heavy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = shutil.disk_usage(heavy.root).free
+    monkeypatch.setattr(cloning, "SPARE_BYTES", free + (1 << 30))
+    monkeypatch.setattr(cloning, "_shared", lambda *_given: False)
+    done, folder = clone(heavy, "node_modules")
+    assert done.made == ()
+    assert not (folder / "node_modules").exists()
