@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos_lsp.cli import wiring
-from agentos_lsp.domain import orphan, review, state
+from agentos_lsp.domain import orphan, review, state, upkeep
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects import store
+from agentos_lsp.effects.files import sizes
 from agentos_lsp.effects.git import checkpoints, on_disk, repository, spares, trash
-from agentos_lsp.runtime import orphans
+from agentos_lsp.runtime import orphans, policies
 
 if TYPE_CHECKING:
     import argparse
@@ -55,12 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
             except AgentosError as error:
                 print(f"agentos-lsp: {error}", file=sys.stderr)
                 failed, done = 1, "not removed"
-        print(f"{done:11} {_shown(row.size_bytes):>9}  {review.visible(row.what)}: {review.visible(row.words)}")
+        print(f"{done:11} {upkeep.shown(row.size_bytes):>9}  {review.visible(row.what)}: {review.visible(row.words)}")
     going = sum(row.size_bytes for row in rows if row.remove is not None)
     if not rows:
         print("Nothing is left of any session.")
     elif going and not arguments.yes:
-        print(f"`agentos-lsp clean --yes` removes what can go, {_shown(going)}.")
+        print(f"`agentos-lsp clean --yes` removes what can go, {upkeep.shown(going)}.")
     return failed
 
 
@@ -68,12 +67,12 @@ def _rows(folder: Path, place: Path) -> Iterator[Row]:
     """Looks at everything; the repository of the folder `place` too, if there is one."""
     log = store.Store(folder)
     try:
-        yield from _sessions(log)
+        yield from _sessions(log, folder)
         for found in sorted(folder.glob("worktrees/*/.trash*")):
-            yield Row(str(found), size(found), "thrown away already", partial(trash.delete, str(found)))
+            yield Row(str(found), sizes.size(found), "thrown away already", partial(trash.delete, str(found)))
         for found in sorted(folder.glob("spares/*/ready-*")):
             words = "a spare worktree, made again when it is needed"
-            yield Row(str(found), size(found), words, partial(spares.remove, found))
+            yield Row(str(found), sizes.size(found), words, partial(spares.remove, found))
         try:
             checkout = repository.probe(str(place))
         except AgentosError as error:
@@ -86,7 +85,8 @@ def _rows(folder: Path, place: Path) -> Iterator[Row]:
         log.close()
 
 
-def _sessions(log: store.Store) -> Iterator[Row]:
+def _sessions(log: store.Store, folder: Path) -> Iterator[Row]:
+    rules = wiring.the_policies(folder)
     for name in log.sessions():
         try:
             now = state.fold(log.read(name))
@@ -94,8 +94,22 @@ def _sessions(log: store.Store) -> Iterator[Row]:
             yield Row(name, 0, f"its trace cannot be read, so nobody knows whether it has ended. {error}")
             continue
         if now.worktree is not None:
-            words = f"{now.status}; merge or discard it" if now.is_live else "ended; removed at the next start"
-            yield Row(now.worktree.folder, size(Path(now.worktree.folder)), words)
+            size_bytes = sizes.size(Path(now.worktree.folder))
+            words = "ended; removed at the next start"
+            if now.is_live:
+                over = _beyond(rules, now, size_bytes)
+                words = f"{now.status}; merge or discard it" + (f" ({over})" if over else "")
+            yield Row(now.worktree.folder, size_bytes, words)
+
+
+def _beyond(rules: policies.Policies, now: state.SessionState, size_bytes: int) -> str:
+    """Says which limits of the policy a session is beyond."""
+    try:
+        in_force = rules.look(now.repository).in_force.rules
+    except AgentosError as error:
+        return f"its policy is not known: {error}"
+    age = datetime.now(UTC) - (now.started_at or datetime.now(UTC))
+    return upkeep.beyond(size_bytes, age, in_force)
 
 
 def _left(log: store.Store, folder: Path, checkout: repository.Checkout) -> Iterator[Row]:
@@ -103,7 +117,7 @@ def _left(log: store.Store, folder: Path, checkout: repository.Checkout) -> Iter
     known = orphans.Orphans(log, folder, on_disk.OnDisk())
     asyncio.run(known.look(checkout.root))
     for one in known.found():
-        size_bytes = 0 if one.folder is None else size(Path(one.folder))
+        size_bytes = 0 if one.folder is None else sizes.size(Path(one.folder))
         what = one.folder or one.branch or one.session
         words = f"left behind, holds {orphan.describe(one)}. {orphan.advise(one)}"
 
@@ -121,30 +135,3 @@ def _kept(checkout: repository.Checkout, name: str, since: datetime) -> Row:
         return Row(name, 0, words, lambda: checkpoints.forget(checkout.common_dir, [name]))
     words = f"discarded on {since:%Y-%m-%d}, kept until {until:%Y-%m-%d}; `git branch NAME {name}` has it back"
     return Row(name, 0, words)
-
-
-def size(folder: Path) -> int:
-    """Returns how many bytes a folder takes on the disk; links are not followed, what cannot be read counts nothing."""
-    total = 0
-    waiting = [folder]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as rows:
-                for row in rows:
-                    seen = row.stat(follow_symlinks=False)
-                    total += seen.st_blocks * 512
-                    if stat.S_ISDIR(seen.st_mode):
-                        waiting.append(Path(row.path))
-        except OSError:
-            continue
-    return total
-
-
-def _shown(size_bytes: int) -> str:
-    """Shows a size as a person reads it."""
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"

@@ -114,6 +114,8 @@ class Policy:
         setup: Lines that make a fresh worktree ready; each passes the gate like a line of the agent.
         include: Patterns of ignored files that a fresh worktree gets copies of.
         links: Ignored folders that a fresh worktree gets clones of.
+        disk_mb: A worktree that takes more is pointed out; None for any.
+        age_days: A session that is older is pointed out; None for any.
         confinement: What the operating system is to hold.
     """
 
@@ -132,6 +134,8 @@ class Policy:
     setup: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    disk_mb: int | None = None
+    age_days: int | None = None
     confinement: confined.Confinement = field(default_factory=confined.Confinement)
 
 
@@ -191,12 +195,14 @@ def tighten(base: Policy, other: Policy) -> Policy:
         generated_paths=_union(base.generated_paths, other.generated_paths),
         hook_paths=_union(base.hook_paths, other.hook_paths),
         licences=_union(base.licences, other.licences),
-        subject_length=min((n for n in (base.subject_length, other.subject_length) if n is not None), default=None),
+        subject_length=_least(base.subject_length, other.subject_length),
         own=_union(base.own, other.own),
         checks=_union(base.checks, other.checks),
         setup=_union(base.setup, other.setup),
         include=_union(base.include, other.include),
         links=_union(base.links, other.links),
+        disk_mb=_least(base.disk_mb, other.disk_mb),
+        age_days=_least(base.age_days, other.age_days),
         confinement=confined.tighten(base.confinement, other.confinement),
     )
 
@@ -212,6 +218,8 @@ def passed_over(base: Policy, wanted: Policy) -> tuple[str, ...]:
         ("commit.max_file_bytes", base.max_file_bytes, wanted.max_file_bytes),
         ("commit.max_files", base.max_files, wanted.max_files),
         ("message.subject_length", base.subject_length, wanted.subject_length),
+        ("worktree.disk_mb", base.disk_mb, wanted.disk_mb),
+        ("worktree.age_days", base.age_days, wanted.age_days),
     ):
         if before is not None and after is not None and after > before:
             found.append(f"{key} = {after}")
@@ -233,6 +241,10 @@ def is_refused(findings: Iterable[Finding]) -> bool:
 def needs_review(findings: Iterable[Finding]) -> bool:
     """Whether a person must look before the commit is made."""
     return any(finding.action == "review" for finding in findings)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _union(one: tuple[T, ...], two: tuple[T, ...]) -> tuple[T, ...]:

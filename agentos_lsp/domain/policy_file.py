@@ -111,6 +111,12 @@ class WorktreeTable(Table):
         description="Ignored folders to clone from the checkout, sharing blocks where the file system can.",
         examples=[["node_modules", ".venv"]],
     )
+    disk_mb: int | None = Field(
+        default=None, ge=1, description="A worktree that takes more MiB than this is pointed out; nothing is removed."
+    )
+    age_days: int | None = Field(
+        default=None, ge=1, description="A session that is older than this is pointed out; nothing is removed."
+    )
 
 
 class ConfinementTable(Table):
@@ -299,6 +305,8 @@ def loosened(base: policy.Policy, file: PolicyFile, *, vouched: bool) -> policy.
         setup=tuple(dict.fromkeys((*base.setup, *file.worktree.setup))),
         include=tuple(dict.fromkeys((*base.include, *file.worktree.include))),
         links=tuple(dict.fromkeys((*base.links, *file.worktree.links))),
+        disk_mb=base.disk_mb if file.worktree.disk_mb is None else file.worktree.disk_mb,
+        age_days=base.age_days if file.worktree.age_days is None else file.worktree.age_days,
         confinement=confined_by(base.confinement, file.confinement),
     )
 

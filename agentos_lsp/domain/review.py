@@ -173,10 +173,11 @@ def overview(sessions: Sequence[state.SessionState], orphans: Sequence[orphan.Or
     return page.page()
 
 
-def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> Page:
+def session(one: state.SessionState, unfinished: str = "", banner: str = "", disk: str = "") -> Page:
     """Shows one session: its task and state, what waits for a person, what happened last, and what is being said.
 
-    `unfinished` stands last, so that no other line moves while the agent speaks; `banner`, if any, stands first.
+    `unfinished` stands last, so that no other line moves while the agent speaks; `banner`, if any, stands first. `disk`
+    is the line on what its worktree takes.
     """
     page = Writer(banner)
     page.add(f"# {one.session}", "", f"Task: {_first_line(one.task)}", f"State: {one.status}")
@@ -184,7 +185,7 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "") -> 
         page.add(
             f"Branch: {one.worktree.branch}, from {one.base_branch or 'a detached HEAD'} at {one.base_commit[:10]}"
         )
-        page.add(f"Worktree: {one.worktree.folder}", *confinement.lines(one.confinement))
+        page.add(f"Worktree: {one.worktree.folder}", *([disk] if disk else []), *confinement.lines(one.confinement))
     page.anchor("document", "changes.diff", one.session)
     page.add(f"Changes: {len(one.commits)} commits")
     page.anchor("document", "trace.md", one.session)

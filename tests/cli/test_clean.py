@@ -96,3 +96,15 @@ async def test_a_folder_without_a_repository_is_told_and_the_rest_is_shown(house
     code = await on_thread(__main__.main, ["--state", str(house.state), "clean", str(tmp_path)])
     assert code == 0
     assert "not looked at" in capsys.readouterr().out
+
+
+async def test_a_session_beyond_the_limits_of_the_policy_is_pointed_out_and_stays(house, capsys, monkeypatch):
+    house.commit("policy", {".agentos/policy.toml": "[worktree]\ndisk_mb = 1\nage_days = 7\n"})
+    async with house.open() as desk:
+        name = await desk.play([{"write": {"path": "b.txt", "text": "x" * (3 << 20)}}])
+        folder = (await desk.state(name)).worktree.folder
+        assert (await desk.runtime.sizes.line(ids.SessionId(name))).endswith("; merge or discard it")
+    monkeypatch.setattr(clean, "datetime", at(support.T0 + timedelta(days=9)))
+    row = (await on_thread(cleaned, house, capsys, "--yes"))[folder]
+    assert row.startswith("stays")
+    assert row.endswith("(more than the policy's 1 MiB, 8 days old, more than the policy's 7)")

@@ -77,6 +77,9 @@ class Disk(Protocol):
             OSError: It cannot be watched.
         """
 
+    def size(self, folder: Path) -> int:
+        """Returns how many bytes a folder takes; see `sizes.size`."""
+
     def has_folder(self, folder: str) -> bool:
         """Whether a folder is there."""
 

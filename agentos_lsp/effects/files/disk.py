@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentos_lsp.effects.files import tree, watch
+from agentos_lsp.effects.files import sizes, tree, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,10 @@ class OnDisk:
     def watch(self, root: str, wanted: Callable[[str], bool]) -> watch.Watch:
         """Begins to watch a folder; see `watch.Watch`."""
         return watch.Watch(root, wanted)
+
+    def size(self, folder: Path) -> int:
+        """Returns how many bytes a folder takes."""
+        return sizes.size(folder)
 
     def has_folder(self, folder: str) -> bool:
         """Whether a folder is there."""

@@ -247,6 +247,13 @@ class Disk:
         del wanted
         _no_notices(root)
 
+    def size(self, folder: Path) -> int:
+        """Returns how many bytes the files of a folder hold."""
+        with self._objects.lock:
+            found = self._objects.folders.get(str(folder))
+            sides = () if found is None else tuple(found.files.values())
+        return sum(len(side.data or b"") for side in sides)
+
     def has_folder(self, folder: str) -> bool:
         """Whether it is a folder of the repository."""
         return folder in self._objects.folders

@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.effects.git import checkpoints, commits, including, merges, past, updating
+from agentos_lsp.effects.git import checkpoints, cloning, commits, including, merges, past, updating
 from agentos_lsp.effects.git.orphans import Orphan, Unmerged
 from agentos_lsp.effects.git.repository import Checkout, Identity
 from agentos_lsp.effects.git.worktrees import Worktree
@@ -113,6 +113,11 @@ class Git:
         """Copies nothing: the checkout has no ignored files."""
         del checkout, worktree, wanted
         return including.Included((), ())
+
+    def clone_folders(self, checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> cloning.Cloned:
+        """Clones nothing: the checkout has no ignored folders."""
+        del checkout, worktree, folders
+        return cloning.Cloned((), ())
 
     def orphans(self, state_folder: str, checkout: Checkout, live: AbstractSet[SessionId]) -> tuple[Orphan, ...]:
         """Finds nothing: no other process was ever here."""
