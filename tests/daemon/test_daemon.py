@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 from agentos_lsp import __version__
 from agentos_lsp.__main__ import main
 from agentos_lsp.cli import address, forward
+from agentos_lsp.domain.errors import UserError
 from tests.daemon import support
 from tests.runtime.support import House, is_alive
 from tests.server.support import ROOT
@@ -88,6 +91,44 @@ async def test_ten_forwarders_at_once_share_one_daemon_and_find_another_when_it_
         assert (code, told.startswith("No daemon of agentos-lsp ")) == (1, True)
         code, told = terminal("log")
         assert (code, told.splitlines()[0], told.count(" listens on ")) == (0, where.log, 2)
+
+
+async def test_an_older_daemon_is_named_and_never_ended_and_followed_when_it_ends(tmp_path):
+    # The older version is a copy of this one with another number: a daemon is named by both.
+    older = tmp_path / "older"
+    shutil.copytree(ROOT / "agentos_lsp", older / "agentos_lsp", ignore=shutil.ignore_patterns("__pycache__"))
+    file = older / "agentos_lsp" / "__init__.py"
+    file.write_text(file.read_text("utf-8").replace(f'"{__version__}"', '"0.0.9"'), "utf-8")
+    environment = {"PYTHONPATH": str(older), "PYTHONSAFEPATH": "1"}
+    house = House(tmp_path / "house")
+    with support.ending(house.state):
+        editor = support.Forwarder(house.root, house.state, environment)
+        async with editor:
+            started = await editor.command(
+                "agentos.session.start", task="Mend it", script=house.script([{"run": "touch made.txt"}])
+            )
+            while (await editor.command("agentos.session.show", session=started["session"]))["status"] != "waiting":
+                await editor.events.get()
+        try:
+            async with support.Forwarder(house.root, house.state) as newer:
+                told = run("--state", str(house.state), "daemon", "status")[1]
+                assert re.findall(r"^agentos-lsp (\S+), process", told, re.MULTILINE) in (
+                    [["0.0.9", __version__], [__version__, "0.0.9"]]
+                )
+                (row,) = (await newer.command("agentos.session.list"))["sessions"]
+                assert (row["session"], row["status"]) == (started["session"], "waiting")
+                with pytest.raises(UserError, match="not one that this server runs"):
+                    await newer.command("agentos.session.stop", session=started["session"])
+                code, told = run("--state", str(house.state), "daemon", "stop", "--now", **environment)
+                assert (code, "They are interrupted" in told) == (0, True), told
+                await newer.command("agentos.session.resume", session=started["session"])
+                shown = await newer.command("agentos.session.show", session=started["session"])
+                while not shown["approvals"]:
+                    await newer.events.get()
+                    shown = await newer.command("agentos.session.show", session=started["session"])
+                assert [one["line"] for one in shown["approvals"]] == ["touch made.txt"]
+        finally:
+            run("--state", str(house.state), "daemon", "stop", "--now", **environment)
 
 
 async def test_a_daemon_outlives_its_editor_and_inherits_none_of_its_streams(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentos_lsp.domain import approval, ids
+from agentos_lsp.domain.command import allowlist
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.effects.store import Store
 from agentos_lsp.runtime import ending, recovery
@@ -75,7 +76,7 @@ async def test_the_scope_of_an_answer_given_after_a_restart_counts(house):
         (question,) = (await desk.state(name)).questions.values()
         await desk.answer(name, question, scope="prefix")
         await desk.event("turn.finished")
-        assert (await desk.state(name)).prefixes == (("touch",),)
+        assert (await desk.state(name)).prefixes == (allowlist.TokenPrefix(("touch",)),)
     support.assert_sound(house.log(name))
 
 
