@@ -45,25 +45,41 @@ REMARKS = {
 """What is said before a file's patch of its last writer; a patch may have any text there."""
 
 
-def page(changes: Sequence[diff.FileChange], writers: Mapping[str, str] | None = None) -> Page:
-    """Shows a change as one patch. A file's header is about the file, each hunk about itself.
+FILES = 300
+"""How many files a page shows."""
+
+MORE = "More: "
+"""How the last line of a page begins that is not the last one; a patch may have any text there."""
+
+
+def count(changes: Sequence[diff.FileChange]) -> int:
+    """Returns how many pages a change has."""
+    return max(1, -(-len(changes) // FILES))
+
+
+def page(changes: Sequence[diff.FileChange], writers: Mapping[str, str] | None = None, number: int = 1) -> Page:
+    """Shows a page of a change as one patch. A file's header is about the file, each hunk about itself.
 
     Args:
-        changes: What is shown, in order.
+        changes: All that changed, in order.
         writers: Who wrote a file last, by path; see `REMARKS`.
+        number: Which page, from 1.
     """
     rows: list[str] = []
     sections: list[Section] = []
-    for change in changes:
+    for change in changes[(number - 1) * FILES : number * FILES]:
         sections.append(Section(len(rows), hunks.whole(change)))
         remark = REMARKS.get((writers or {}).get(change.path, ""))
         if remark is not None:
             rows.append(f"{remark} {diff.quoted(change.path)}")
         own = diff.unified([change]).split("\n")[:-1]
         parts = iter(hunks.items(change))
-        for number, row in enumerate(own):
+        for line, row in enumerate(own):
             # Lines of content begin with a blank, a sign or a backslash: this is a header.
             if row.startswith("@@ ") and (item := next(parts, None)) is not None and item.hunk is not None:
-                sections.append(Section(len(rows) + number, item))
+                sections.append(Section(len(rows) + line, item))
         rows += own
+    left = len(changes) - number * FILES
+    if left > 0:
+        rows.append(f"{MORE}{left} files, from page {number + 1} of {count(changes)} on")
     return Page("\n".join([*rows, ""]) if rows else "", tuple(sections))

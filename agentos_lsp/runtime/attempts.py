@@ -12,9 +12,6 @@ from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.domain.inspection import changed, inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from agentos_lsp.domain import policy
     from agentos_lsp.domain.ids import SessionId
     from agentos_lsp.domain.state import SessionState
     from agentos_lsp.runtime.session import Session
@@ -68,20 +65,21 @@ async def _look(runtime: Runtime, state: SessionState) -> comparison.Attempt:
         # Its worktree goes away at this moment.
         return seen
 
-    def inspected() -> Mapping[policy.Action, int]:
+    def look() -> comparison.Attempt:
         files = [
             changed.file(change, row.new.data if (row := current.rows.get(change.path)) and row.new else None)
             for change in current.changes
         ]
-        return Counter(found.action for found in inspect.inspect(files, one.rules, waived=state.waived))
+        found = inspect.inspect(files, one.rules, waived=state.waived)
+        return replace(
+            seen,
+            files=len(current.changes),
+            additions=sum(change.additions for change in current.changes),
+            deletions=sum(change.deletions for change in current.changes),
+            findings=Counter(one.action for one in found),
+        )
 
-    return replace(
-        seen,
-        files=len(current.changes),
-        additions=sum(change.additions for change in current.changes),
-        deletions=sum(change.deletions for change in current.changes),
-        findings=await asyncio.to_thread(inspected),
-    )
+    return await asyncio.to_thread(look)
 
 
 async def between(here: Session, there: Session) -> str:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentos_lsp.domain import change_page, diff, events, hunks, ids, policy_events, review_events, reviewed
+from agentos_lsp.domain import change_page, described, diff, events, hunks, ids, policy_events, review_events, reviewed
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.runtime import change, review_plan
 
@@ -55,7 +55,7 @@ class Shown:
 
     state: SessionState
     number: int
-    changes: tuple[diff.FileChange, ...]
+    changes: Sequence[diff.FileChange]
     writers: Mapping[str, change.Writer]
     _sides: Callable[[str], tuple[bytes | None, bytes | None]]
 
@@ -87,7 +87,7 @@ class Reviews:
         self._disk = disk
         self._listeners: list[Callable[[ids.SessionId], None]] = []
         self._followed: set[ids.SessionId] = set()
-        self._pages: dict[ids.SessionId, tuple[int, Mapping[str, str], change_page.Page]] = {}
+        self._pages: dict[tuple[ids.SessionId, int], tuple[int, Mapping[str, str], change_page.Page]] = {}
         self._acting: defaultdict[ids.SessionId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def heard(self, event: events.AnyEvent) -> None:
@@ -153,20 +153,37 @@ class Reviews:
         writers = one.workspace.change.writers
         return Shown(one.state, current.number, current.changes, writers, sides)
 
-    async def page(self, name: ids.SessionId) -> change_page.Page:
-        """Returns a session's diff with what stands on which line; empty without a worktree of this runtime."""
+    async def page(self, name: ids.SessionId, number: int = 1) -> change_page.Page:
+        """Returns a page of a session's diff with what stands on which line; empty without a worktree of this runtime.
+
+        Args:
+            name: The session.
+            number: Which page, from 1.
+
+        Raises:
+            UserError: There is no such page.
+        """
         shown = await self.shown(name)
+        pages = 1 if shown is None else change_page.count(shown.changes)
+        if number > pages:
+            raise UserError(f"There is no page {number} of this diff.", f"It has {pages} by now.")
         if shown is None:
             return change_page.Page("", ())
-        known = self._pages.get(name)
+        known = self._pages.get((name, number))
         if known is None or known[0] != shown.number or known[1] is not shown.writers:
-            known = (
-                shown.number,
-                shown.writers,
-                await asyncio.to_thread(change_page.page, shown.changes, shown.writers),
-            )
-            self._pages[name] = known
+            made = await asyncio.to_thread(change_page.page, shown.changes, shown.writers, number)
+            known = self._pages[(name, number)] = (shown.number, shown.writers, made)
         return known[2]
+
+    def pages(self, name: ids.SessionId) -> tuple[int, ...]:
+        """Returns the pages of a session's diff that somebody has read."""
+        return tuple(sorted(number for session, number in self._pages if session == name))
+
+    async def page_with(self, name: ids.SessionId, path: str) -> int:
+        """Returns the page that a file stands on; the first for one that does not."""
+        shown = await self.shown(name)
+        place = None if shown is None else described.position(shown.changes, path)
+        return 1 if place is None else place // change_page.FILES + 1
 
     def own_text(self, root: str, path: str) -> bytes | None:
         """Returns what a file of the person's checkout holds; None if it cannot be read. For threads."""
@@ -230,7 +247,9 @@ class Reviews:
         async with self._acting[one.id]:
             workspace = _there(one)
             current = await workspace.change.current()
-            item = hunks.find(current.changes, given.path, given.digest, as_file=given.whole)
+            item = hunks.find(
+                described.of_path(current.changes, given.path), given.path, given.digest, as_file=given.whole
+            )
             if item is None:
                 return Outcome(counted=False, message=STALE)
             sides = review_plan.Sides(item, current.rows)
@@ -311,7 +330,8 @@ def _is_command(one: Session, call: ids.CallId) -> bool:
 
 
 async def _find(workspace: Workspace, given: Answer) -> hunks.Item | None:
-    return hunks.find((await workspace.change.current()).changes, given.path, given.digest, as_file=given.whole)
+    found = described.of_path((await workspace.change.current()).changes, given.path)
+    return hunks.find(found, given.path, given.digest, as_file=given.whole)
 
 
 def _digests(item: hunks.Item) -> Sequence[str]:

@@ -370,7 +370,8 @@ class Workspace:
 
     async def changed_files(self) -> tuple[diff.FileChange, ...]:
         """Returns the whole change against the base, by file."""
-        return (await self.change.current()).changes
+        current = await self.change.current()
+        return await asyncio.to_thread(tuple, current.changes)
 
     async def base_text(self, path: str) -> bytes | None:
         """Returns a file as it was where the session began."""

@@ -257,7 +257,8 @@ class Connection(LanguageServer):
         known = self._told_changes.get(session)
         self._told_changes[session] = seen.moment
         if known is None or known[:2] != seen.moment[:2]:
-            await self.client.renew(documents.changes(session))
+            for number in {1, *self.runtime.reviews.pages(session)}:
+                await self.client.renew(documents.changes(session, number))
         self.diagnostics.publish_review(session, seen.diagnostics)
         if known != seen.moment:
             self.client.refresh_lenses()

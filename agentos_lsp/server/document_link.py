@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
-from agentos_lsp.domain import ids, review
+from agentos_lsp.domain import change_page, ids, review
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.server import documents, publish_diagnostics, text_document_content
 
@@ -29,9 +29,10 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
     except UserError:
         return []
     match document:
-        case documents.SessionDocument(session, "changes.diff"):
+        case documents.SessionDocument(session, "changes.diff") | documents.MoreChanges(session):
+            number = document.number if isinstance(document, documents.MoreChanges) else 1
             text = await text_document_content.read(runtime, uri)
-            return _in_diff(text.split("\n"), await runtime.state(session))
+            return _in_diff(text.split("\n"), await runtime.state(session), number)
         case documents.SessionDocument() | documents.Overview():
             return await _in_page(runtime, uri)
         case _:
@@ -55,7 +56,7 @@ async def _in_page(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
     return found
 
 
-def _in_diff(lines: list[str], state: SessionState) -> list[lsp.DocumentLink]:
+def _in_diff(lines: list[str], state: SessionState, page: int) -> list[lsp.DocumentLink]:
     found: list[lsp.DocumentLink] = []
     in_header = False
     for number, line in enumerate(lines):
@@ -63,6 +64,9 @@ def _in_diff(lines: list[str], state: SessionState) -> list[lsp.DocumentLink]:
             in_header = True
         elif line.startswith("@@ "):
             in_header = False
+        if line.startswith(change_page.MORE):
+            where = publish_diagnostics.whole_line(number, line)
+            found.append(lsp.DocumentLink(range=where, target=documents.changes(state.session, page + 1)))
         if not in_header:
             continue
         name = name_in_header(line)

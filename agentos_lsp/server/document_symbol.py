@@ -25,7 +25,12 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentSymbol]:
     except UserError:
         return []
     match document:
-        case documents.SessionDocument(kind="changes.diff") | documents.Checkpoints() | documents.Versus():
+        case (
+            documents.SessionDocument(kind="changes.diff")
+            | documents.MoreChanges()
+            | documents.Checkpoints()
+            | documents.Versus()
+        ):
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_FILE)
         case documents.SessionDocument() | documents.Overview() | documents.Providers():
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_PAGE)

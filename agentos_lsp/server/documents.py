@@ -88,6 +88,14 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreChanges:
+    """`agentos://SESSION/changes/NUMBER.diff`: a page of its change after the first, which is `changes.diff`."""
+
+    session: ids.SessionId
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Versus:
     """`agentos://SESSION/versus/OTHER.diff`: what differs between the worktrees of two sessions."""
 
@@ -95,8 +103,11 @@ class Versus:
     other: ids.SessionId
 
 
-Document = Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict | Versus
+Document = (
+    Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict | Versus | MoreChanges
+)
 
+_NUMBERED = re.compile(r"([1-9][0-9]{0,5})\.diff")
 _COMPARED = re.compile(r"([0-9]{1,9})\.\.([0-9]{0,9})\.diff")
 
 
@@ -131,6 +142,8 @@ def _of_session(session: ids.SessionId, path: str) -> Document:
         return Present(session, unquote(last, errors="surrogateescape"))
     if kind == "output" and last.endswith(".txt"):
         return Output(session, ids.CallId(last.removesuffix(".txt")))
+    if kind == "changes" and (numbered := _NUMBERED.fullmatch(last)):
+        return MoreChanges(session, int(numbered[1]))
     other = last.removesuffix(".diff")
     if kind == "versus" and other != last and ids.SESSION_ID.fullmatch(other):
         return Versus(session, ids.SessionId(other))
@@ -162,9 +175,9 @@ def page(session: str) -> str:
     return f"agentos://{session}/session.md"
 
 
-def changes(session: str) -> str:
-    """Returns the address of a session's diff."""
-    return f"agentos://{session}/changes.diff"
+def changes(session: str, number: int = 1) -> str:
+    """Returns the address of a page of a session's diff."""
+    return f"agentos://{session}/changes.diff" if number == 1 else f"agentos://{session}/changes/{number}.diff"
 
 
 def trace(session: str) -> str:

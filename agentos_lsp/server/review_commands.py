@@ -43,8 +43,10 @@ def handlers(kind: str) -> dict[str, Callable[[Client, Any], Awaitable[object]]]
 
     async def show(client: Client, wanted: protocol.AnswerHunk) -> object:
         session = ids.SessionId(wanted.session)
-        section = (await client.runtime.reviews.page(session)).find(wanted.path, wanted.digest)
-        uri = documents.changes(session)
+        reviews = client.runtime.reviews
+        number = await reviews.page_with(session, wanted.path)
+        section = (await reviews.page(session, number)).find(wanted.path, wanted.digest)
+        uri = documents.changes(session, number)
         if section is None:
             client.tell(reviewing.STALE)
         return {"uri": uri, "shown": client.show(uri, None if section is None else section.line)}

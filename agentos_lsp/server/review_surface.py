@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lsprotocol import types as lsp
 
-from agentos_lsp.domain import diff, hunks, review
+from agentos_lsp.domain import described, hunks, review
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.server import apply_edit, documents, publish_diagnostics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from agentos_lsp.domain import change_page, ids
+    from agentos_lsp.domain import change_page, diff, ids
     from agentos_lsp.runtime.reviewing import Shown
     from agentos_lsp.server.client import Client
 
@@ -89,8 +89,7 @@ class Surface:
             return Seen({}, moment)
         files = await asyncio.to_thread(self.open_files)
         root = shown.state.repository
-        first = sorted(shown.changes, key=lambda change: f"{root}/{change.path}" not in files)[:SHOWN_FILES]
-        placed = await asyncio.to_thread(self._place, shown, first, files)
+        placed = await asyncio.to_thread(lambda: self._place(shown, _first(shown.changes, root, files), files))
         self._placed[session] = placed
         found = {
             self._uris[path]: [
@@ -142,8 +141,18 @@ class Surface:
         match document:
             case documents.SessionDocument(session, "changes.diff"):
                 return session, await self._client.runtime.reviews.page(session)
+            case documents.MoreChanges(session, number):
+                return session, await self._client.runtime.reviews.page(session, number)
             case _:
                 return None
+
+
+def _first(changes: Sequence[diff.FileChange], root: str, files: Iterable[str]) -> list[diff.FileChange]:
+    """Returns the changes that hunks are shown of: those of files that are open, and then others in order."""
+    opened = [path.removeprefix(f"{root}/") for path in files if path.startswith(f"{root}/")]
+    chosen = [change for path in sorted(opened) for change in described.of_path(changes, path)]
+    taken = {change.path for change in chosen}
+    return [*chosen, *(change for change in changes[:SHOWN_FILES] if change.path not in taken)][:SHOWN_FILES]
 
 
 def _is_done(item: hunks.Item, shown: Shown) -> bool:

@@ -10,6 +10,7 @@ from agentos_lsp.runtime import attempts, checkpoints, conflicts
 from agentos_lsp.server import documents
 
 if TYPE_CHECKING:
+    from agentos_lsp.domain import ids
     from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.supervisor import Runtime
 
@@ -32,11 +33,9 @@ async def read(runtime: Runtime, uri: str) -> str:
             return review.readable(await _output(runtime, document))
         case documents.Checkpoints() | documents.Versus():
             return review.readable(await _compared(runtime, document)) or "No changes.\n"
-        case documents.SessionDocument(kind="changes.diff"):
-            now = await runtime.state(document.session)
-            if now.worktree is None:
-                return f"The session is {now.status} and has no worktree; its trace says what it changed.\n"
-            return review.readable((await runtime.reviews.page(document.session)).text) or "No changes.\n"
+        case documents.SessionDocument(kind="changes.diff") | documents.MoreChanges():
+            number = document.number if isinstance(document, documents.MoreChanges) else 1
+            return await _changes(runtime, document.session, number)
         case documents.SessionDocument(kind="policy.md"):
             return (await runtime.rules_page(document.session)).text
         case documents.Providers():
@@ -48,6 +47,13 @@ async def read(runtime: Runtime, uri: str) -> str:
             return "" if page is None else page.text
         case _:
             assert_never(document)
+
+
+async def _changes(runtime: Runtime, session: ids.SessionId, number: int) -> str:
+    now = await runtime.state(session)
+    if now.worktree is None:
+        return f"The session is {now.status} and has no worktree; its trace says what it changed.\n"
+    return review.readable((await runtime.reviews.page(session, number)).text) or "No changes.\n"
 
 
 async def _file(runtime: Runtime, wanted: documents.Base | documents.Present | documents.Conflict) -> str:

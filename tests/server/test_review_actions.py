@@ -2,6 +2,7 @@
 
 import json
 
+from agentos_lsp.domain import change_page
 from tests.server import runtime_support
 from tests.server.runtime_support import SHOWS, TRUSTED
 from tests.server.test_transcripts import transcript_of
@@ -254,3 +255,30 @@ async def test_a_review_in_a_repository_behind_a_link_is_on_the_files_as_the_edi
         assert lines(shown) == [("hunk", 2, 3), ("hunk", 15, 16)]
         assert len(await screen.actions((link / "text.txt").as_uri(), 2)) == 6
         assert (house.repository / "text.txt").as_uri() not in screen.diagnostics
+
+
+async def test_a_long_diff_has_pages_that_lead_to_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(change_page, "FILES", 2)
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        steps = [{"write": {"path": f"{name}.txt", "text": f"{name}\n"}} for name in "bcde"]
+        session = await screen.start(house, *steps)
+        await house.done(session)
+        first = f"agentos://{session}/changes.diff"
+        lines = (await screen.content(first)).split("\n")
+        assert lines[-2] == "More: 2 files, from page 2 of 2 on"
+        second = f"agentos://{session}/changes/2.diff"
+        assert [link["target"] for link in await screen.about("documentLink", first)][-1] == second
+        lines = (await screen.content(second)).split("\n")
+        assert [symbol["name"] for symbol in await screen.about("documentSymbol", second)] == ["d.txt", "e.txt"]
+        at = lines.index("diff --git a/e.txt b/e.txt")
+        offered = {action["title"]: action for action in await screen.actions(second, at)}
+        shown = next(action for title, action in offered.items() if "e.txt" in title or "file" in title.lower())
+        argument = shown["command"]["arguments"][0]
+        assert argument["path"] == "e.txt"
+        opened = await screen.command(
+            "agentos.file.show", {key: argument[key] for key in ("session", "path", "digest")}
+        )
+        assert opened["uri"] == second
+        assert (
+            await screen.fails("workspace/textDocumentContent", {"uri": f"agentos://{session}/changes/3.diff"})
+        ).data["hint"]

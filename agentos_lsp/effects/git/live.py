@@ -12,11 +12,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain import diff
+from agentos_lsp.domain import described, diff
 from agentos_lsp.effects.git import beneath, changes, opening, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agentos_lsp.domain.ids import CommitId
     from agentos_lsp.effects.git.opening import Repository
@@ -50,7 +50,7 @@ class Current:
     """
 
     number: int
-    changes: tuple[diff.FileChange, ...]
+    changes: Sequence[diff.FileChange]
     rows: dict[str, Row]
 
 
@@ -65,7 +65,7 @@ class Tracked:
         self._touched: set[bytes] = set()
         self._trusted = False
         self._rows: dict[bytes, Row] = {}
-        self._described: dict[bytes, tuple[Row, str | None, diff.FileChange]] = {}
+        self._described: dict[bytes, described.Described] = {}
         self._moved: dict[str, str] = {}
         self._loose: dict[str, Row] = {}
         self._current = Current(0, (), {})
@@ -188,29 +188,27 @@ class Tracked:
         return None if found is None else _row(repository, found)
 
     def _describe(self) -> Current:
-        """Describes the rows; what was described before and has not changed is taken over."""
+        """Lists the rows, to be described when they are looked at; what has not changed is taken over."""
         named = {os.fsdecode(path): row for path, row in self._rows.items()}
         loose = {path: row for path, row in named.items() if row.old is None or row.new is None}
         if loose != self._loose:
             self._loose = loose
             self._moved = diff.renames([(path, row.old, row.new) for path, row in loose.items()])
         sources = set(self._moved.values())
-        described: dict[bytes, tuple[Row, str | None, diff.FileChange]] = {}
-        found: list[diff.FileChange] = []
+        now: dict[bytes, described.Described] = {}
         for raw, row in sorted(self._rows.items()):
             path = os.fsdecode(raw)
             if path in sources:
                 continue
             old_path = self._moved.get(path)
+            old = named[old_path].old if old_path is not None else row.old
             known = self._described.get(raw)
-            if known is None or known[0] is not row or known[1] != old_path:
-                old = named[old_path].old if old_path is not None else row.old
-                known = (row, old_path, diff.changed(path, old, row.new, old_path))
-            described[raw] = known
-            found.append(known[2])
-        self._described = described
-        found.sort(key=lambda change: change.path)
-        return Current(self._current.number + 1, tuple(found), named)
+            if known is None or known.old is not old or known.new is not row.new or known.old_path != old_path:
+                known = described.Described(path, old, row.new, old_path)
+            now[raw] = known
+        self._described = now
+        found = described.Changes(sorted(now.values(), key=lambda one: one.path))
+        return Current(self._current.number + 1, found, named)
 
 
 def _listed(repository: Repository, base: trees.Lookup, root: int, path: bytes) -> Iterator[bytes]:
