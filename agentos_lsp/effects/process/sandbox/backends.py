@@ -59,6 +59,7 @@ class Backend(Protocol):
 
 
 _DISK = "how much is written to the worktree's disk is not limited, only the size of one file"
+_COUNT = "how many processes there are"
 _SOCKETS = "a socket with a path that is made after the session's start, outside of /tmp, /run and the home folder"
 
 
@@ -105,7 +106,8 @@ class Bubblewrap:
     @property
     def gaps(self) -> tuple[str, ...]:
         """What it never holds."""
-        return (_DISK, _SOCKETS)
+        # Nobody counts the processes of root, and the limit of the pid namespace is not within reach in there.
+        return (_DISK, _SOCKETS, *([_COUNT] if os.geteuid() == 0 else []))
 
     def cage(self, place: Place) -> Cage:
         """Works out the cage as arguments of `bwrap`. Source: bwrap(1), 0.8."""
@@ -156,7 +158,7 @@ class LandlockAlone:
             "UDP, and sockets with a path",
             "mode, owner, times and attributes of your files",
             "the list of your processes",
-            "how many processes there are",
+            _COUNT,
             "servers on the session's own loopback cannot be reached",
             _DISK,
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from agentos_lsp.domain.errors import UserError
 from agentos_lsp.effects.process.sandbox import seccomp, secrets
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Plan:
         self._homes = secrets.homes(place.home)
         self._hidden = frozenset(secrets.hidden(self._homes, place.hidden))
         self._covered: set[str] = set()
+        self._emptied: set[str] = set()
         self._shown: dict[str, bool] = {}
         self._folders: set[str] = set()
         self.steps: list[Step] = []
@@ -114,7 +116,15 @@ class Plan:
         """What can be read, for a backend that knows only what is allowed: every place but the hidden ones."""
         roots = [f"/{name}" for name in _names("/")]
         left = [one for one in roots if not self._is_split(one) and one not in self._covered and one != "/dev"]
-        return (*left, *self._siblings("/"), *self._shown)
+        shown: list[str] = []
+        for path in self._shown:
+            # What is shown may hold what is covered: a repository that somebody's home folder lies in.
+            if self._is_split(path):
+                self._folders.add(path)
+                shown += self._siblings(path)
+            else:
+                shown.append(path)
+        return tuple(dict.fromkeys((*left, *self._siblings("/"), *shown)))
 
     @property
     def listable(self) -> tuple[str, ...]:
@@ -212,6 +222,7 @@ class Plan:
                 self._covered.add(path)
                 self.steps.append(("cover", path, "755", 0))
             elif not stat.S_ISLNK(mode):
+                self._emptied.add(path)
                 self.steps.append(("empty", path, "", 0))
 
     def _make_cache(self, path: str) -> None:
@@ -264,8 +275,29 @@ class Plan:
 
     def _writable(self) -> list[str]:
         place = self._place
+        for one in self._granted():
+            self._refuse_ancestor(one)
         wanted = [place.worktree, place.scratch, *self._granted()]
         return [real for one in wanted if Path(real := os.path.realpath(one)).is_dir()]
+
+    def _refuse_ancestor(self, path: str) -> None:
+        """Refuses a grant that would show again what is hidden.
+
+        Raises:
+            UserError: It holds something that must stay hidden, or is itself that; says what to do.
+        """
+        real, state = os.path.realpath(path), os.path.realpath(self._place.state_folder)
+        if not Path(real).is_dir():
+            return
+        inside = self._is_hidden(real) or _is_below(real, state)
+        kept = (*self._homes, state, *(one for one in (*self._hidden, *self._emptied) if os.path.lexists(one)))
+        hidden = [*([real] if inside else []), *sorted(one for one in kept if one == real or _is_below(one, real))]
+        if hidden:
+            holds = "is what" if hidden[0] == real else f"holds {hidden[0]}, which"
+            raise UserError(
+                f"The policy makes {path} writable, but it {holds} commands may not see, so none can start.",
+                "Name folders below it under `writable` in [confinement] of your own policy.toml.",
+            )
 
     def _granted(self) -> list[str]:
         found: list[str] = []
@@ -301,7 +333,7 @@ class Plan:
         return any(_is_below(one, path) for one in self._hidden)
 
     def _is_split(self, path: str) -> bool:
-        return any(_is_below(one, path) for one in self._covered)
+        return any(_is_below(one, path) for one in (*self._covered, *self._emptied))
 
     def _siblings(self, folder: str) -> list[str]:
         """Returns what is below folders that hold covered ones, but is not covered."""
@@ -309,7 +341,7 @@ class Plan:
         for name in _names(folder):
             path = f"{folder.rstrip('/')}/{name}"
             if not self._is_split(path):
-                if folder != "/" and path not in self._covered:
+                if folder != "/" and path not in self._covered and path not in self._emptied:
                     found.append(path)
             elif path not in self._covered:
                 self._folders.add(path)

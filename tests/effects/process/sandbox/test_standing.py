@@ -138,6 +138,22 @@ def test_the_filter_is_whole_and_ends_by_allowing():
     assert rows[-8:] == b"\x06\0\0\0\0\0\xff\x7f"
 
 
+@linux
+@pytest.mark.parametrize("path", ["{folder}", "~/.config", "{home}", "{folder}/state", "~/.ssh", "{folder}/data"])
+async def test_a_grant_that_would_show_what_is_hidden_lets_nothing_start_and_says_so(backend, tmp_path, path):
+    jail = Jail(tmp_path.resolve(), backend)
+    (jail.home / ".config" / "gh").mkdir(parents=True)
+    (jail.folder / "data" / "key").mkdir(parents=True)
+    granted = path.format(folder=jail.folder, home=jail.home)
+    jail.place = dataclasses.replace(jail.place, granted=(granted,), hidden=(f"{jail.folder}/data/key",))
+
+    with pytest.raises(UserError, match="commands may not see, so none can start") as refusal:
+        await jail.run("true")
+
+    assert "Name folders below it under `writable`" in refusal.value.hint
+    assert granted.replace("~", str(jail.home)) in refusal.value.message
+
+
 async def test_a_folder_of_programs_is_found_through_links(backend, tmp_path):
     jail = Jail(tmp_path.resolve(), backend)
     (jail.folder / "tools" / "real" / "bin").mkdir(parents=True)
