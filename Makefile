@@ -6,7 +6,9 @@ BIN := .venv/bin
 PYTHON := $(BIN)/python
 WORKERS ?= 2
 
-.PHONY: help tour test crash monkey e2e check bench fmt environment
+WEB := .cache/web
+
+.PHONY: help tour test crash monkey e2e web check bench fmt environment
 
 help: ## Shows this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,12 +25,16 @@ crash: environment ## Kills the server and the daemon at every event of a sessio
 monkey: environment ## Lets a monkey do 5,000 things to a person's work on real git; make test takes some.
 	@MONKEY_STEPS=5000 $(PYTHON) -m pytest -q -p no:randomly tests/runtime/test_monkey.py $(ARGS)
 
-e2e: environment ## Drives a real Neovim, Emacs and VS Code workbench against the real server; installs them into .cache/.
+e2e: environment ## Drives a real Neovim, Emacs, VS Code workbench and the demo's page against the real server; installs them into .cache/.
 	@tests/e2e/install_neovim.sh .cache/neovim
 	@tests/e2e/install_emacs.sh .cache/emacs
 	@tests/e2e/install_vscode.sh .cache/vscode $(PYTHON)
 	@tests/e2e/build_vsix.sh .cache/vscode
+	@PATH="$(CURDIR)/.cache/vscode/bin:$$PATH" editors/web/build.sh $(WEB) $(PYTHON)
 	@$(PYTHON) -m pytest tests/e2e -q -p no:randomly $(ARGS)
+
+web: environment ## Builds the page of `agentos-lsp demo --web`; needs node.
+	@editors/web/build.sh $(WEB) $(PYTHON)
 
 check: environment ## Checks style, types and the import contracts.
 	@$(PYTHON) -m ruff check .

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentos_lsp.cli import simulation, telling, wiring
+from agentos_lsp.cli import simulation, telling, web, wiring
 from agentos_lsp.cli.editor import Editor, Within
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.effects.simulated import script
@@ -23,6 +23,8 @@ STEP_TIMEOUT_S = 60.0
 
 def run(arguments: argparse.Namespace) -> int:
     """Shows the demo; returns 0 if it came to its end."""
+    if arguments.web:
+        return web.run(arguments)
     asks = sys.stdin.isatty() and not arguments.yes
     parts = simulation.parts(arguments.pace, wiring.now)
     code = 0

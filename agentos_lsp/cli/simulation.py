@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentos_lsp.cli import wiring
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.effects.agents import builtin, nobody
 from agentos_lsp.effects.git.repository import Identity
 from agentos_lsp.effects.simulated import confinement, files, git, log, model, objects, processes, script
 from agentos_lsp.runtime import confining, models, policies, supervisor
@@ -16,6 +16,8 @@ from agentos_lsp.runtime.doors import Doors
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from agentos_lsp.effects.agents import Agent
 
 BANNER = (
     "Simulated: the repository, the commands and the model are played in memory; nothing here touches your machine."
@@ -55,7 +57,7 @@ def parts(pace: float, now: Callable[[], datetime]) -> supervisor.Parts:
     return supervisor.Parts(
         store=log.Log(spools),
         state_folder=state,
-        agent=functools.partial(wiring.agent, known=known),
+        agent=lambda name, _script, wanted: _agent(name, wanted, known),
         policies=policies.Policies(None, confinement.Trust(), now, door),
         now=now,
         new_id=lambda: f"{next(numbers):04x}",
@@ -70,3 +72,18 @@ def parts(pace: float, now: Callable[[], datetime]) -> supervisor.Parts:
             BANNER,
         ),
     )
+
+
+def _agent(name: str, model_name: str | None, known: models.Models) -> Agent:
+    """Makes a session's agent: the real built-in one, over played models."""
+    if name == nobody.NAME:
+        return nobody.Nobody()
+    if name != "builtin":
+        raise UserError(f"The demo plays no {name} agent.", "Leave out `agent` and `script`: its model is played.")
+
+    def choose(name: str | None) -> builtin.Asked:
+        chosen = known.choose(name)
+        return builtin.Asked(known.provider(chosen), chosen.label, chosen.model, chosen.profile.reply_limit, None)
+
+    choose(model_name)
+    return builtin.BuiltinAgent(choose, has_ripgrep=False)

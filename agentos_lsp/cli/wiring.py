@@ -6,11 +6,10 @@ import functools
 import os
 import secrets
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentos_lsp.cli import address
+from agentos_lsp.cli import address, wall
 from agentos_lsp.domain.errors import ConfigError, UserError
 from agentos_lsp.effects import store, trust
 from agentos_lsp.effects.agents import builtin, nobody, scripted
@@ -110,6 +109,4 @@ def the_policies(folder: Path) -> policies.Policies:
     return policies.Policies(user_policy(), trust.Trust(folder), now)
 
 
-def now() -> datetime:
-    """Reads the clock."""
-    return datetime.now(UTC)
+now = wall.now

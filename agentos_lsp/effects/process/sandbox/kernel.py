@@ -43,7 +43,8 @@ MACHINE = os.uname().machine
 _NUMBER = {**_NUMBERS.get(MACHINE, {}), **_LANDLOCK}
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+if hasattr(_libc, "syscall"):  # WebAssembly has none, and starts nothing that could be confined
+    _libc.syscall.restype = ctypes.c_long
 
 
 def call(name: str, *arguments: object) -> int:
