@@ -11,7 +11,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentos_lsp.domain import change_page, described, diff, events, hunks, ids, policy_events, review_events, reviewed
+from agentos_lsp.domain import (
+    change_page,
+    described,
+    diff,
+    events,
+    glance,
+    hunks,
+    ids,
+    policy,
+    policy_events,
+    review_events,
+    reviewed,
+)
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.runtime import change, review_plan
 
@@ -171,9 +183,20 @@ class Reviews:
             return change_page.Page("", ())
         known = self._pages.get((name, number))
         if known is None or known[0] != shown.number or known[1] is not shown.writers:
-            made = await asyncio.to_thread(change_page.page, shown.changes, shown.writers, number)
+            made = await asyncio.to_thread(self._made, shown, self._owned[name].rules, number)
             known = self._pages[(name, number)] = (shown.number, shown.writers, made)
         return known[2]
+
+    def _made(self, shown: Shown, rules: policy.Policy, number: int) -> change_page.Page:
+        seen = glance.glance(change_page.part(shown.changes, number), rules, shown.sides)
+        return change_page.page(shown.changes, shown.writers, number, seen)
+
+    async def patch(self, name: ids.SessionId, path: str) -> str:
+        """Returns the patch of one file in full; empty if it has not changed."""
+        shown = await self.shown(name)
+        if shown is None:
+            return ""
+        return await asyncio.to_thread(lambda: diff.unified(described.of_path(shown.changes, path)))
 
     def pages(self, name: ids.SessionId) -> tuple[int, ...]:
         """Returns the pages of a session's diff that somebody has read."""

@@ -58,21 +58,20 @@ async def _in_page(runtime: Runtime, uri: str) -> list[lsp.DocumentLink]:
 
 def _in_diff(lines: list[str], state: SessionState, page: int) -> list[lsp.DocumentLink]:
     found: list[lsp.DocumentLink] = []
-    in_header = False
+    in_header, last = False, ""
     for number, line in enumerate(lines):
         if line.startswith("diff --git "):
             in_header = True
         elif line.startswith("@@ "):
             in_header = False
+        target = None
         if line.startswith(change_page.MORE):
-            where = publish_diagnostics.whole_line(number, line)
-            found.append(lsp.DocumentLink(range=where, target=documents.changes(state.session, page + 1)))
-        if not in_header:
-            continue
-        name = name_in_header(line)
-        target = None if name is None else _file(state, name)
-        if name is not None and line.startswith("--- "):
-            target = documents.base(state.session, name)
+            target = documents.changes(state.session, page + 1)
+        elif in_header and line.startswith(change_page.FOLDED) and last:
+            target = documents.patch(state.session, last)
+        elif in_header and (name := name_in_header(line)) is not None:
+            last = name
+            target = documents.base(state.session, name) if line.startswith("--- ") else _file(state, name)
         if target is not None:
             found.append(lsp.DocumentLink(range=publish_diagnostics.whole_line(number, line), target=target))
     return found

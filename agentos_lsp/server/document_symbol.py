@@ -30,6 +30,7 @@ async def of(runtime: Runtime, uri: str) -> list[lsp.DocumentSymbol]:
             | documents.MoreChanges()
             | documents.Checkpoints()
             | documents.Versus()
+            | documents.Patch()
         ):
             return outline((await text_document_content.read(runtime, uri)).split("\n"), *_FILE)
         case documents.SessionDocument() | documents.Overview() | documents.Providers():

@@ -96,6 +96,14 @@ class MoreChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """`agentos://SESSION/patch/PATH.diff`: the change of one file in full, also where the diff folds it away."""
+
+    session: ids.SessionId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Versus:
     """`agentos://SESSION/versus/OTHER.diff`: what differs between the worktrees of two sessions."""
 
@@ -104,7 +112,17 @@ class Versus:
 
 
 Document = (
-    Overview | Providers | SessionDocument | Base | Present | Output | Checkpoints | Conflict | Versus | MoreChanges
+    Overview
+    | Providers
+    | SessionDocument
+    | Base
+    | Present
+    | Output
+    | Checkpoints
+    | Conflict
+    | Versus
+    | MoreChanges
+    | Patch
 )
 
 _NUMBERED = re.compile(r"([1-9][0-9]{0,5})\.diff")
@@ -142,6 +160,8 @@ def _of_session(session: ids.SessionId, path: str) -> Document:
         return Present(session, unquote(last, errors="surrogateescape"))
     if kind == "output" and last.endswith(".txt"):
         return Output(session, ids.CallId(last.removesuffix(".txt")))
+    if kind == "patch" and last.removesuffix(".diff") not in {"", last}:
+        return Patch(session, unquote(last.removesuffix(".diff"), errors="surrogateescape"))
     if kind == "changes" and (numbered := _NUMBERED.fullmatch(last)):
         return MoreChanges(session, int(numbered[1]))
     other = last.removesuffix(".diff")
@@ -203,6 +223,11 @@ def conflict(session: str, side: conflicts.Side, path: str) -> str:
 def present(session: str, path: str) -> str:
     """Returns the address of a file as it is in a session's worktree."""
     return f"agentos://{session}/file/{quote(path, errors='surrogateescape')}"
+
+
+def patch(session: str, path: str) -> str:
+    """Returns the address of the change of one file."""
+    return f"agentos://{session}/patch/{quote(path, errors='surrogateescape')}.diff"
 
 
 def compare(session: str) -> str:

@@ -31,7 +31,7 @@ async def read(runtime: Runtime, uri: str) -> str:
             return await _file(runtime, document)
         case documents.Output():
             return review.readable(await _output(runtime, document))
-        case documents.Checkpoints() | documents.Versus():
+        case documents.Checkpoints() | documents.Versus() | documents.Patch():
             return review.readable(await _compared(runtime, document)) or "No changes.\n"
         case documents.SessionDocument(kind="changes.diff") | documents.MoreChanges():
             number = document.number if isinstance(document, documents.MoreChanges) else 1
@@ -78,7 +78,9 @@ async def _output(runtime: Runtime, wanted: documents.Output) -> str:
     return (await runtime.command_output(wanted.session, wanted.call)).decode("utf-8", "replace")
 
 
-async def _compared(runtime: Runtime, wanted: documents.Checkpoints | documents.Versus) -> str:
+async def _compared(runtime: Runtime, wanted: documents.Checkpoints | documents.Versus | documents.Patch) -> str:
+    if isinstance(wanted, documents.Patch):
+        return await runtime.reviews.patch(wanted.session, wanted.path)
     if isinstance(wanted, documents.Checkpoints):
         return await runtime.on(
             wanted.session, lambda one: checkpoints.diff(one, one.place, wanted.older, wanted.newer)

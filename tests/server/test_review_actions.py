@@ -282,3 +282,16 @@ async def test_a_long_diff_has_pages_that_lead_to_the_next(tmp_path, monkeypatch
         assert (
             await screen.fails("workspace/textDocumentContent", {"uri": f"agentos://{session}/changes/3.diff"})
         ).data["hint"]
+
+
+async def test_a_folded_file_leads_to_its_own_patch(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, {"write": {"path": "dist/app.min.js", "text": "x()\n"}})
+        await house.done(session)
+        uri = f"agentos://{session}/changes.diff"
+        lines = (await screen.content(uri)).split("\n")
+        assert lines[-2] == "Folded: written by a program, or from elsewhere; +1 -0"
+        patch = f"agentos://{session}/patch/dist/app.min.js.diff"
+        assert [link["target"] for link in await screen.about("documentLink", uri)][-1] == patch
+        assert "\n+x()\n" in await screen.content(patch)
+        assert await screen.content(f"agentos://{session}/patch/other.txt.diff") == "No changes.\n"

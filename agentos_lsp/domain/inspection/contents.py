@@ -108,10 +108,15 @@ def _licence(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
             yield Hit(0, f"{file.path} is new and does not begin with its licence header: {header.text!r}. Add it.")
 
 
-def _generated(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
-    beginning = (file.content or b"")[:HEADER_BYTES].decode("utf-8", "replace")
+def is_generated(path: str, content: bytes | None, rules: policy.Policy) -> bool:
+    """Whether a file is written by a program, or comes from elsewhere: by its path, or by what it says of itself."""
+    beginning = (content or b"")[:HEADER_BYTES].decode("utf-8", "replace")
     says = any(_GENERATED.search(line) for line in beginning.split("\n")[:10])
-    if says or globs.named(file.path, paths.GENERATED) or globs.first_match(file.path, rules.generated_paths):
+    return bool(says or globs.named(path, paths.GENERATED) or globs.first_match(path, rules.generated_paths))
+
+
+def _generated(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
+    if is_generated(file.path, file.content, rules):
         yield Hit(None, f"{file.path} is written by a program or comes from elsewhere. Change its source instead.")
 
 
