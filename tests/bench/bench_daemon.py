@@ -231,6 +231,41 @@ async def heard_change(client):
             return time.perf_counter()
 
 
+# --- fanning out -----------------------------------------------------------------------------------------------------
+
+REVIEWS = 1_000
+
+
+def prepare_reviews(folder):
+    """Makes a repository with one long file, and a script that changes it in so many places."""
+    given = prepare(folder)
+    lines = [f"line {n}\n" for n in range(10 * REVIEWS)]
+    Path(given["workspace"], "long.txt").write_text("".join(lines), "utf-8")
+    for words in (["add", "long.txt"], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "-m", "long"]):
+        subprocess.run(["git", *words], cwd=given["workspace"], check=True)
+    lines[::10] = [f"changed {line}" for line in lines[::10]]
+    steps = [{"run": "touch a"}, {"write": {"path": "long.txt", "text": "".join(lines)}}]
+    Path(given["script"]).write_text(yaml.safe_dump({"turns": [{"steps": steps}]}), "utf-8")
+    return given
+
+
+async def measure_fan_out(folder, clients):
+    """How long after the write that makes them all editors show so many hunks to review."""
+    first = clients[0]
+    started = await first.command("agentos.session.start", **await asyncio.to_thread(prepare_reviews, folder))
+    await asyncio.gather(*(one.until_heard(1) for one in clients))
+    (asked,) = (await first.command("agentos.session.show", session=started["session"]))["approvals"]
+    begin = time.perf_counter()
+    answer = {"approval": asked["approval"], "digest": asked["digest"], "outcome": "rejected"}
+    await first.command("agentos.approval.decide", session=started["session"], **answer)
+    times = sorted(await asyncio.gather(*(one.until_heard(REVIEWS) for one in clients)))
+    await first.command("agentos.session.discard", session=started["session"], confirm=True)
+    print(
+        f"{REVIEWS} hunks to review are seen by the first of {len(clients):3} editors after"
+        f" {(times[0] - begin) * 1e3:7.1f} ms, by the last after {(times[-1] - begin) * 1e3:7.1f} ms"
+    )
+
+
 async def main(rounds):
     with tempfile.TemporaryDirectory(prefix="agentos-bench-") as name:
         folder = Path(name)
@@ -248,12 +283,14 @@ async def main(rounds):
             # Two alone first: whoever is connected is told, and that is work too.
             two = [await Client.dial(where) for _ in range(2)]
             await measure_hearing(folder / "two", two)
+            await measure_fan_out(folder / "few", two)
             for one in two:
                 one.writer.close()
             clients, more = await measure_talking(where, process)
             for one in more:
                 one.writer.close()
             await measure_hearing(folder / "many", clients)
+            await measure_fan_out(folder / "fan", clients[:10])
             for one in clients:
                 one.writer.close()
             forwarder.stdin.close()
