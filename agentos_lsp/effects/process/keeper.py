@@ -224,6 +224,8 @@ class Keeper:
         found: set[int] = set()
         while time.monotonic() < deadline:
             cgroups.kill(command.group)
+            if not self.runs_others(command):
+                strike()
             found = self.members(command)
             for pid in found:
                 trees.send(pid, signal.SIGSTOP)
@@ -266,6 +268,7 @@ class Keeper:
 
     def end_all(self) -> int:
         """Ends every command and whatever else descends from the keeper."""
+        strike()
         survivors = sum([self.end(command) for command in list(self.commands.values())])
         # Strays that no command owned: the last command would have taken them; this holds whatever happened before.
         survivors += self.end(Command(0, 0, None)) if sys.platform == "linux" else 0
@@ -344,6 +347,16 @@ class Keeper:
         data = json.dumps(message).encode()
         with contextlib.suppress(OSError):
             self.channel.sendall(len(data).to_bytes(4, "big") + data)
+
+
+def strike() -> None:
+    """Kills all others in the keeper's own pid namespace, if it is the first process of one: no fork escapes that.
+
+    Source: kill(2), a pid of -1; pid_namespaces(7).
+    """
+    if sys.platform == "linux" and os.getpid() == 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
 
 
 def has_children() -> bool:
