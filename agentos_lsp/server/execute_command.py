@@ -6,13 +6,13 @@ A handler translates, submits and returns: it never waits for a person, an agent
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import approval, ids, orphan, review
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.runtime import attempts, ending, supervisor
 from agentos_lsp.server import (
+    changed_files,
     documents,
     policy_commands,
     protocol,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lsprotocol import types as lsp
 
-    from agentos_lsp.domain import diff, state
+    from agentos_lsp.domain import state
     from agentos_lsp.server.client import Client
 
 
@@ -97,16 +97,6 @@ async def _show(client: Client, wanted: protocol.OneSession) -> object:
         "conflicts": list(one.conflicts),
         "findings": [finding.model_dump(mode="json") for finding in one.findings],
     }
-
-
-async def _files(client: Client, wanted: protocol.OneSession) -> object:
-    session = ids.SessionId(wanted.session)
-    worktree = (await client.runtime.state(session)).worktree
-    changed = () if worktree is None else await client.runtime.changes(session)
-    if worktree is None:
-        return {"files": []}
-    folder = None if client.runtime.doors.banner else worktree.folder
-    return {"files": [_file(session, folder, one) for one in changed]}
 
 
 async def _open(client: Client, wanted: protocol.OpenDocument) -> object:
@@ -226,7 +216,7 @@ _HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
     "agentos.session.start": _start,
     "agentos.session.list": _list,
     "agentos.session.show": _show,
-    "agentos.session.files": _files,
+    "agentos.session.files": changed_files.files,
     "agentos.session.open": _open,
     "agentos.session.prompt": _prompt,
     "agentos.session.model": _model,
@@ -260,22 +250,6 @@ def _row(one: state.SessionState) -> dict[str, object]:
         "status": one.status,
         "group": review.group(one),
         "waiting": len(one.questions),
-    }
-
-
-def _file(session: str, folder: str | None, one: diff.FileChange) -> dict[str, object]:
-    """Describes a changed file by the two documents to compare: None on the side where it is not.
-
-    Without a folder on the disk, the worktree's file is a document of ours too.
-    """
-    now = documents.present(session, one.path) if folder is None else (Path(folder) / one.path).as_uri()
-    return {
-        "path": review.visible(one.path),
-        "status": one.status,
-        "base": None if one.old_mode is None else documents.base(session, one.old_path or one.path),
-        "file": None if one.new_mode is None else now,
-        "additions": one.additions,
-        "deletions": one.deletions,
     }
 
 

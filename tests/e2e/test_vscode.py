@@ -36,6 +36,7 @@ def test_a_session_is_started_approved_by_a_lens_compared_and_merged(desk: Desk)
     assert seen["status"].strip() == "AgentOS: 1 waiting"
 
     assert seen["files"] == ["LICENSE+1 \N{MINUS SIGN}1", "editors of this file.txtdocs +1 \N{MINUS SIGN}0"]
+    assert seen["hunk"] == "@@ line 1, +1 \N{MINUS SIGN}1"
     assert seen["left"] == "MIT License"
     assert seen["right"] == "MIT License (edited by an agent)"
     assert [row.partition("~")[0] for row in seen["multi"]] == ["LICENSE", "editors of this file.txt"]
@@ -67,6 +68,10 @@ def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: De
         "lenses": answers,
         "paused": "waiting",
         "files": [["LICENSE", "modified"], ["Makefile", "deleted"], ["docs/new file #1.txt", "added"]],
+        "hunks": ["@@ line 1", "@@ line 20"],
+        "unanswered": 2,
+        "rejected": ["@@ line 1"],
+        "stale": 1,
         "left": "agentos://SESSION/base/LICENSE",
         "base": "MIT License",
         "right": "LICENSE",

@@ -81,6 +81,31 @@ async function play(seen) {
   seen.base = (await vscode.workspace.openTextDocument(compared.original)).lineAt(0).text;
   seen.right = path.basename(compared.modified.fsPath);
   seen.work = (await vscode.workspace.openTextDocument(compared.modified)).lineAt(0).text;
+  const rows = async () => (await run('agentos.session.files', { session })).files.find((one) => one.path === 'LICENSE').hunks;
+  seen.hunks = (await rows()).map((hunk) => hunk.title.split(',')[0]);
+  const last = (await rows()).at(-1);
+  const work = vscode.Uri.parse(node('LICENSE').file.file).fsPath;
+  const committed = fs.readFileSync(work);
+  const cursor = async (line) => {
+    await run('agentos.openFile', { ...node('LICENSE'), kind: 'hunk', hunk: { line } });
+    await until('the cursor', () => {
+      const editor = vscode.window.activeTextEditor;
+      return editor?.document.uri.path.endsWith('/LICENSE') && editor.selection.active.line === line;
+    });
+  };
+  // At a line between two hunks nothing is answered; at the line of one it is that one, and a row of the view is its own.
+  await cursor(last.line - 5);
+  await run('agentos.rejectHunk');
+  seen.unanswered = (await rows()).length;
+  await cursor(last.line);
+  await run('agentos.rejectHunk', vscode.window.activeTextEditor.document.uri);
+  seen.rejected = (await rows()).map((hunk) => hunk.title.split(',')[0]);
+  await run('agentos.showHunk', { ...node('LICENSE'), kind: 'hunk', hunk: (await rows())[0] });
+  await until('the hunk in the patch', () => tab()?.input?.uri?.path === '/changes.diff');
+  await run('agentos.rejectFile', node('LICENSE'));
+  seen.stale = (await rows()).length;
+  // A rejection is uncommitted work, which a merge would refuse: it is taken back.
+  fs.writeFileSync(work, committed);
   await run('agentos.openFile', node('Makefile'));
   await until('a deleted file', () => tab()?.input?.uri?.path === '/base/Makefile');
   await run('agentos.openFile', node('docs/new file #1.txt'));

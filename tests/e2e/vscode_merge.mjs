@@ -41,7 +41,9 @@ await run(async (code) => {
   await code.command('View: Hide Panel');
   await code.row(TASK).locator('.monaco-tl-twistie').click();
   seen.files = [await code.row('LICENSE').innerText(), await code.row('editors of this file.txt').innerText()];
-  await code.row('LICENSE').click();
+  await code.row('LICENSE').locator('.monaco-tl-twistie').click();
+  seen.hunk = await code.row('@@ line 1').innerText();
+  await code.row('@@ line 1').click();
   const sides = page.locator('.monaco-diff-editor');
   await sides.locator('.modified .view-line', { hasText: 'edited by an agent' }).first().waitFor();
   seen.left = (await code.text('.monaco-diff-editor .original .view-line'))[0];

@@ -37,49 +37,6 @@ async def test_a_session_goes_from_start_to_merge(tmp_path):
         assert ended.status == "merged"
 
 
-async def test_every_changed_file_names_the_two_documents_to_compare(tmp_path):
-    async with runtime_support.sitting(tmp_path) as (house, screen):
-        session = await screen.start(
-            house,
-            {"edit": {"path": "a.txt", "old": "one", "new": "ONE"}},
-            {"delete": "dir ü/naïve é.txt"},
-            {"write": {"path": "new #1.txt", "text": "x\n"}},
-        )
-        now = await house.done(session)
-        assert await screen.command("agentos.session.files", {"session": session}) == {
-            "files": [
-                {
-                    "path": "a.txt",
-                    "status": "modified",
-                    "base": f"agentos://{session}/base/a.txt",
-                    "file": f"file://{now.worktree.folder}/a.txt",
-                    "additions": 1,
-                    "deletions": 1,
-                },
-                {
-                    "path": "dir ü/naïve é.txt",
-                    "status": "deleted",
-                    "base": f"agentos://{session}/base/dir%20%C3%BC/na%C3%AFve%20%C3%A9.txt",
-                    "file": None,
-                    "additions": 0,
-                    "deletions": 1,
-                },
-                {
-                    "path": "new #1.txt",
-                    "status": "added",
-                    "base": None,
-                    "file": f"file://{now.worktree.folder}/new%20%231.txt",
-                    "additions": 1,
-                    "deletions": 0,
-                },
-            ]
-        }
-        await screen.command("agentos.session.discard", {"session": session, "confirm": True})
-        assert await screen.command("agentos.session.files", {"session": session}) == {"files": []}
-        (row,) = (await screen.command("agentos.session.list"))["sessions"]
-        assert row["group"] == "ended"
-
-
 async def test_the_first_answer_counts_and_a_stale_digest_does_not(tmp_path):
     async with runtime_support.sitting(tmp_path) as (house, screen):
         session = await screen.start(house, "touch $(cat a.txt)")

@@ -13,9 +13,10 @@ import {
   type OneSession,
   type OpenDocument,
 } from './protocol';
+import { Review } from './review';
 import { type Server } from './server';
 import { type Sessions } from './sessions';
-import { type ApprovalNode, type FileNode } from './tree';
+import { type ApprovalNode, type FileNode, type HunkNode } from './tree';
 
 type Strategy = NonNullable<MergeSession['strategy']>;
 
@@ -27,6 +28,7 @@ const STRATEGIES: (vscode.QuickPickItem & { strategy: Strategy })[] = [
 
 export function register(server: Server, sessions: Sessions): vscode.Disposable {
   const steering = new Steering(server, sessions);
+  const review = new Review(server, sessions);
   const simple = (command: 'agentos.session.pause' | 'agentos.session.resume' | 'agentos.session.stop') =>
     steering.onSession((session) => server.ask(command, { session }));
   const document = (document: NonNullable<OpenDocument['document']>) =>
@@ -42,7 +44,8 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.openPatch': document('changes'),
     'agentos.openTrace': steering.onSession((session) => steering.trace(session)),
     'agentos.openChanges': steering.onSession((session) => steering.changes(session)),
-    'agentos.openFile': (node: FileNode) => changes.openOne(node.session, node.file),
+    'agentos.openFile': (node: FileNode | HunkNode) =>
+      changes.openOne(node.session, node.file, node.kind === 'hunk' ? node.hunk.line : undefined),
     'agentos.prompt': steering.onSession((session) => steering.prompt(session)),
     'agentos.pause': simple('agentos.session.pause'),
     'agentos.resume': simple('agentos.session.resume'),
@@ -56,16 +59,24 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.approveFolder': answer('approved', 'folder'),
     'agentos.reject': answer('rejected', 'once'),
     'agentos.rejectWithComment': (node: ApprovalNode) => steering.comment(decision(node, 'rejected', 'once')),
+    'agentos.acceptFile': review.onFile('accept'),
+    'agentos.rejectFile': review.onFile('reject'),
+    'agentos.askForFile': (given?: unknown) => review.askForFile(given),
+    'agentos.acceptHunk': review.onHunk('accept'),
+    'agentos.rejectHunk': review.onHunk('reject'),
+    'agentos.askForHunk': (given?: unknown) => review.askForHunk(given),
+    'agentos.showHunk': review.onHunk('show'),
     'agentos.refresh': () => sessions.refresh(),
     'agentos.restart': () => server.restart(),
     'agentos.showLog': () => server.showLog(),
     [ASK_COMMENT]: (argument: DecideApproval | AnswerHunk, command?: 'agentos.hunk.ask' | 'agentos.file.ask') =>
       command === undefined
         ? steering.comment(argument as DecideApproval)
-        : steering.askForChange(argument as AnswerHunk, command),
+        : review.askForChange(argument as AnswerHunk, command),
     [ASK_REASON]: (argument: OneFinding) => steering.waive(argument),
   };
   return vscode.Disposable.from(
+    review,
     ...Object.entries(handlers).map(([name, handler]) => vscode.commands.registerCommand(name, handler)),
   );
 }
@@ -87,7 +98,7 @@ class Steering {
   /** Makes a command of an act on a session: the one in the tree, else the one that is shown, else one that is picked. */
   onSession(act: (session: string) => unknown): (node?: OneSession) => Promise<void> {
     return async (node) => {
-      const session = node?.session ?? shown() ?? (await this.pick());
+      const session = node?.session ?? changes.shown() ?? (await this.pick());
       if (session !== undefined) {
         await act(session);
       }
@@ -144,7 +155,7 @@ class Steering {
   async changes(session: string): Promise<void> {
     const answer = await this.server.ask('agentos.session.files', { session });
     if (answer !== undefined) {
-      await changes.openAll(session, answer.files);
+      await changes.openAll(session, answer.files, answer.total);
     }
   }
 
@@ -197,7 +208,7 @@ class Steering {
     if (!line?.trim()) {
       return;
     }
-    const session = this.sessions.rows.find((row) => row.session === shown() && row.group !== 'ended')?.session;
+    const session = this.sessions.rows.find((row) => row.session === changes.shown() && row.group !== 'ended')?.session;
     const argument: Commands['agentos.command.check'][0] = session === undefined ? { line } : { line, session };
     const judged = await this.server.ask('agentos.command.check', argument);
     if (judged !== undefined) {
@@ -233,17 +244,6 @@ class Steering {
     }
   }
 
-  async askForChange(hunk: AnswerHunk, command: 'agentos.hunk.ask' | 'agentos.file.ask'): Promise<void> {
-    const comment = await vscode.window.showInputBox({
-      title: 'Ask for a Change',
-      prompt: 'What should the agent do differently here?',
-      ignoreFocusOut: true,
-    });
-    if (comment !== undefined && comment.trim() !== '') {
-      await this.server.ask(command, { ...hunk, comment });
-    }
-  }
-
   private async begin(task: string): Promise<void> {
     const folder = await workspaceFolder();
     const settings = vscode.workspace.getConfiguration('agentos');
@@ -276,17 +276,6 @@ class Steering {
     }
     return (await vscode.window.showQuickPick(items, { title: 'Which Session?' }))?.session;
   }
-}
-
-/** The session whose document is in front. */
-function shown(): string | undefined {
-  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-  const uris =
-    input instanceof vscode.TabInputText ? [input.uri]
-    : input instanceof vscode.TabInputTextDiff ? [input.original, input.modified]
-    : [];
-  const session = uris.find((uri) => uri.scheme === 'agentos')?.authority;
-  return session === 'sessions.md' ? undefined : session;
 }
 
 /** The folder that the person works in: that of the file in front, the only one, or one that is picked. */

@@ -155,7 +155,7 @@ export interface Commands {
   'agentos.session.start': [StartSession, Started];
   'agentos.session.list': [Nothing, { sessions: Row[] }];
   'agentos.session.show': [OneSession, Shown];
-  'agentos.session.files': [OneSession, { files: ChangedFile[] }];
+  'agentos.session.files': [OneSession, { files: ChangedFile[]; total: number }];
   'agentos.session.open': [OpenDocument, { uri: string; shown: boolean }];
   'agentos.session.prompt': [PromptSession, Row];
   'agentos.session.model': [ChooseModel, { session: string; model: string }];
@@ -243,11 +243,28 @@ export interface Shown extends Row {
 
 export interface ChangedFile {
   path: string;
+  name: string;
+  digest: string;
+  said: Said;
   status: string;
   base: string | null;
   file: string | null;
   additions: number;
   deletions: number;
+  hunks: Hunk[];
+  hunkCount: number;
+}
+
+export type Said = '' | 'accepted' | 'reviewed' | 'asked';
+
+export interface Hunk {
+  digest: string;
+  said: Said;
+  title: string;
+  line: number;
+  lines: number;
+  baseLine: number;
+  baseLines: number;
 }
 
 export interface Merged {

@@ -1,8 +1,8 @@
-/** The Sessions view: groups, their sessions, and in each what waits for an answer and which files it changed. */
+/** The Sessions view: groups, their sessions, in each what waits for an answer and which files it changed, and their hunks. */
 
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { type ChangedFile, type Group, type Question, type Row } from './protocol';
+import { type ChangedFile, type Group, type Hunk, type Question, type Row, type Said } from './protocol';
 import { type Server } from './server';
 import { type Sessions } from './sessions';
 
@@ -29,7 +29,22 @@ export interface FileNode {
   file: ChangedFile;
 }
 
-export type Node = GroupNode | SessionNode | ApprovalNode | FileNode;
+export interface HunkNode {
+  kind: 'hunk';
+  session: string;
+  file: ChangedFile;
+  hunk: Hunk;
+}
+
+/** Stands for rows that are too many to show. */
+export interface MoreNode {
+  kind: 'more';
+  session: string;
+  words: string;
+  file?: ChangedFile;
+}
+
+export type Node = GroupNode | SessionNode | ApprovalNode | FileNode | HunkNode | MoreNode;
 
 const TITLES: Record<Group, string> = {
   'needs-you': 'Needs You',
@@ -81,6 +96,10 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
         return approvalItem(node);
       case 'file':
         return fileItem(node);
+      case 'hunk':
+        return hunkItem(node);
+      case 'more':
+        return moreItem(node);
     }
   }
 
@@ -91,6 +110,9 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     }
     if (node.kind === 'group') {
       return this.of(node.group).map((row) => ({ kind: 'session', session: row.session, row }));
+    }
+    if (node.kind === 'file') {
+      return hunksOf(node);
     }
     if (node.kind !== 'session') {
       return [];
@@ -103,6 +125,7 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     return [
       ...(shown?.approvals ?? []).map((question): Node => ({ kind: 'approval', session, question })),
       ...(changed?.files ?? []).map((file): Node => ({ kind: 'file', session, file })),
+      ...more(session, (changed?.total ?? 0) - (changed?.files.length ?? 0), 'file'),
     ];
   }
 
@@ -118,6 +141,18 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     item.contextValue = 'group';
     return item;
   }
+}
+
+function hunksOf({ session, file }: FileNode): Node[] {
+  return [
+    ...file.hunks.map((hunk): Node => ({ kind: 'hunk', session, file, hunk })),
+    ...more(session, file.hunkCount - file.hunks.length, 'hunk', file),
+  ];
+}
+
+function more(session: string, count: number, what: string, file?: ChangedFile): Node[] {
+  const words = `${count} more ${what}${count === 1 ? '' : 's'}`;
+  return count > 0 ? [{ kind: 'more', session, words, ...(file && { file }) }] : [];
 }
 
 function sessionItem({ row }: SessionNode): vscode.TreeItem {
@@ -150,10 +185,11 @@ function approvalItem({ session, question }: ApprovalNode): vscode.TreeItem {
 
 function fileItem(node: FileNode): vscode.TreeItem {
   const { file } = node;
-  const item = new vscode.TreeItem(path.posix.basename(file.path));
+  const { None, Collapsed } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(path.posix.basename(file.path), file.hunkCount > 0 ? Collapsed : None);
   const folder = path.posix.dirname(file.path);
   item.id = `${node.session} ${file.base ?? file.file}`;
-  item.description = `${folder === '.' ? '' : `${folder} `}+${file.additions} −${file.deletions}`;
+  item.description = `${folder === '.' ? '' : `${folder} `}+${file.additions} −${file.deletions}${said(file.said)}`;
   item.tooltip = `${file.path}: ${file.status}`;
   item.iconPath = new vscode.ThemeIcon(
     file.base === null ? 'diff-added' : file.file === null ? 'diff-removed' : 'diff-modified',
@@ -161,4 +197,30 @@ function fileItem(node: FileNode): vscode.TreeItem {
   item.contextValue = 'file';
   item.command = { command: 'agentos.openFile', title: 'Open the Change', arguments: [node] };
   return item;
+}
+
+function hunkItem(node: HunkNode): vscode.TreeItem {
+  const { file, hunk } = node;
+  const item = new vscode.TreeItem(hunk.title);
+  item.id = `${node.session} ${file.base ?? file.file} ${hunk.digest}`;
+  item.description = said(hunk.said).trimStart();
+  item.tooltip = `${file.path}: ${hunk.title}`;
+  item.iconPath = new vscode.ThemeIcon(hunk.said === 'accepted' ? 'pass' : hunk.said === 'asked' ? 'comment' : 'diff-single');
+  item.contextValue = 'hunk';
+  item.command = { command: 'agentos.openFile', title: 'Open the Change', arguments: [node] };
+  return item;
+}
+
+function moreItem({ session, words, file }: MoreNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(words);
+  item.id = `${session} ${file?.name ?? ''} more`;
+  item.description = 'open the changes as a patch';
+  item.iconPath = new vscode.ThemeIcon('ellipsis');
+  item.contextValue = 'more';
+  item.command = { command: 'agentos.openPatch', title: 'Open the Changes as a Patch', arguments: [{ session }] };
+  return item;
+}
+
+function said(word: Said): string {
+  return word === '' ? '' : ` ${word === 'asked' ? 'change asked for' : word}`;
 }
