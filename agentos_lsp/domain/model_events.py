@@ -73,6 +73,9 @@ class ContextCompacted(Event):
     tokens_before: int
     tokens_after: int
     by: Literal["model", "rule"] = "model"
+    prompt_tokens: int | None = None
+    reply_tokens: int | None = None
+    cost: float | None = None
 
 
 class ContextLost(Event):

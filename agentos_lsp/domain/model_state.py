@@ -35,19 +35,15 @@ def apply(spent: Spent, event: model_events.ModelEvent) -> Spent:
     """Returns what is known after one more event."""
     match event:
         case model_events.ModelReplied():
-            cost = spent.cost if event.cost is None else (spent.cost or 0.0) + event.cost
             return replace(
-                spent,
+                _paid(spent, event),
                 model=event.model,
                 replies=spent.replies + 1,
-                prompt_tokens=spent.prompt_tokens + (event.prompt_tokens or 0),
-                reply_tokens=spent.reply_tokens + (event.reply_tokens or 0),
-                cost=cost,
                 context_tokens=(event.prompt_tokens or 0) + (event.reply_tokens or 0),
                 window=event.window,
             )
         case model_events.ContextCompacted():
-            return replace(spent, compactions=spent.compactions + 1)
+            return replace(_paid(spent, event), compactions=spent.compactions + 1)
         case model_events.ContextLost():
             loss = (
                 f"{event.model} was sent about {event.sent_tokens} tokens and read {event.read_tokens}: the front of"
@@ -64,6 +60,16 @@ def apply(spent: Spent, event: model_events.ModelEvent) -> Spent:
             return spent
         case _:
             assert_never(event)
+
+
+def _paid(spent: Spent, event: model_events.ModelReplied | model_events.ContextCompacted) -> Spent:
+    """Counts what one more reply took."""
+    return replace(
+        spent,
+        prompt_tokens=spent.prompt_tokens + (event.prompt_tokens or 0),
+        reply_tokens=spent.reply_tokens + (event.reply_tokens or 0),
+        cost=spent.cost if event.cost is None else (spent.cost or 0.0) + event.cost,
+    )
 
 
 def line(spent: Spent) -> str:

@@ -61,6 +61,7 @@ class Work:
         self._token = f"agentos-provider-{next(_numbers)}"
         self._begun = False
         self._ended = False
+        self._last: tuple[int, int, str] | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -82,7 +83,8 @@ class Work:
             self._send(lsp.WorkDoneProgressEnd(message=None if error is None else "Ended early."))
 
     def report(self, done: int, total: int, message: str) -> None:
-        """Shows how far it has come."""
+        """Shows how far it has come; what came before the editor was ready is shown once it is."""
+        self._last = (done, total, message)
         if self._begun:
             percentage = min(100, done * 100 // total) if total else 0
             self._send(lsp.WorkDoneProgressReport(cancellable=True, message=message, percentage=percentage))
@@ -91,6 +93,8 @@ class Work:
         if not asked.cancelled() and asked.exception() is None and not self._ended:
             self._begun = True
             self._send(lsp.WorkDoneProgressBegin(title=self._title, cancellable=True, percentage=0))
+            if self._last is not None:
+                self.report(*self._last)
 
     def _send(self, value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressReport | lsp.WorkDoneProgressEnd) -> None:
         self._client.link.notify(lsp.PROGRESS, lsp.ProgressParams(self._token, value))

@@ -224,6 +224,9 @@ FIELDS = {
         "through": 12,
         "tokens_before": 14000,
         "tokens_after": 4000,
+        "prompt_tokens": 12000,
+        "reply_tokens": 400,
+        "cost": 0.02,
     },
     "context.lost": {
         "turn": "t1",

@@ -321,7 +321,7 @@ async def test_a_conversation_is_kept_within_its_window_and_nothing_is_dropped_i
         async def answer(play, reader, writer):
             asked = server.requests[-1]
             if "tools" not in asked:
-                return await original(Say("SUMMARY: long.txt was read in part.", prompt_tokens=None), reader, writer)
+                return await original(Say("SUMMARY: long.txt was read in part.", prompt_tokens=700), reader, writer)
             return await original(reads.pop(0) if reads else FINISH, reader, writer)
 
         server._play = answer
@@ -336,6 +336,12 @@ async def test_a_conversation_is_kept_within_its_window_and_nothing_is_dropped_i
     for request in server.requests:
         assert len(json.dumps(request["messages"])) / 3.5 < 9000
     assert state.spent.compactions == len(compacted)
+    # What a summary takes is paid like any other reply.
+    assert {one.prompt_tokens for one in compacted} == {700}
+    paid = [*desk.of("model.replied"), *compacted]
+    assert state.spent.prompt_tokens == sum(one.prompt_tokens or 0 for one in paid)
+    assert state.spent.reply_tokens == sum(one.reply_tokens or 0 for one in paid)
+    assert all(one.reply_tokens for one in compacted)
     assert desk.of("turn.finished")[0].reason == "done"
     assert len(desk.of("file.read")) == 14
 

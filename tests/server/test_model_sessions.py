@@ -5,12 +5,15 @@ import contextlib
 import os
 import signal
 
+import pytest
+
 from agentos_lsp.cli.editor import Editor
 from agentos_lsp.domain import ids
 from tests.effects.providers.model_server import MODEL, ModelServer, Raw, Say
 from tests.runtime.support import House
 from tests.runtime.test_builtin import FINISH, MEND, MENDED, use, uses
 from tests.server import runtime_support as rt
+from tests.server import support
 
 
 def settings(folder, server):
@@ -123,7 +126,30 @@ async def test_a_pull_shows_its_bytes_and_can_be_cancelled(tmp_path):
     async with ModelServer("ollama") as server:
         settings(tmp_path, server)
         layer = b'{"status": "pulling", "digest": "sha256:aa", "total": 200, "completed": 50}\n'
-        server.pulls = [Raw(layer + b'{"status": "success"}\n')]
+        rest = layer.replace(b"50}", b"200}") + b'{"status": "success"}\n'
+        server.pulls = [Raw(layer, end="hang"), Raw(rest)]
         async with rt.sitting(tmp_path) as (_house, screen):
+            asked = screen.ask("workspace/executeCommand", {"command": "agentos.provider.pull", "arguments": [{}]})
+            first = await screen.until(lambda: shown(screen, "pulling (50 of 200 bytes)"))
+            assert first[1]["percentage"] == 25
+            assert first[1]["cancellable"]
+            screen.notify("window/workDoneProgress/cancel", {"token": first[0]})
+            # The request that was under way is ended on the wire too, and its answer says that it was cancelled.
+            async with asyncio.timeout(support.TIMEOUT_S):
+                await server.gone.wait()
+            with pytest.raises(support.RemoteError) as caught:
+                await screen.answer(asked)
+            assert caught.value.code == -32800
+            await screen.until(lambda: (first[0], {"kind": "end", "message": "Ended early."}) in screen.progress)
+
             answer = await screen.command("agentos.provider.pull", {})
-    assert answer == {"model": "test/tiny", "bytes": 200}
+            assert answer == {"model": "test/tiny", "bytes": 200}
+            again = await screen.until(lambda: shown(screen, "pulling (200 of 200 bytes)"))
+            assert again[0] != first[0]
+            assert again[1]["percentage"] == 100
+    assert server.paths.count("POST /api/pull") == 2
+
+
+def shown(screen, message):
+    """Returns the progress that says something, None if none did yet."""
+    return next((one for one in screen.progress if one[1].get("message") == message), None)

@@ -361,7 +361,7 @@ class _Turn:
             return False
         before = self._context.tokens(self._fixed_bytes + self._context.size_bytes, len(self._context.entries))
         through = self._context.entries[count - 1].sequence
-        summary, by = await self._summary(count)
+        summary, by, usage = await self._summary(count)
         kept = sum(conversation.size_bytes(entry.message) for entry in self._context.entries[count:])
         after = self._context.tokens(self._fixed_bytes + kept + len(summary.encode()), 1)
         if after >= before:
@@ -373,12 +373,15 @@ class _Turn:
             tokens_before=before,
             tokens_after=after,
             by=by,
+            prompt_tokens=usage.prompt_tokens,
+            reply_tokens=usage.reply_tokens,
+            cost=self._cost(usage),
         )
         await self._catch_up()
         return True
 
-    async def _summary(self, count: int) -> tuple[str, str]:
-        """Asks the model for a summary; a rule makes one where it cannot."""
+    async def _summary(self, count: int) -> tuple[str, str, conversation.Usage]:
+        """Asks the model for a summary, and says what that took; a rule makes one where it cannot."""
         limit = int(self._share * 0.6 * conversation.BYTES_A_TOKEN)
         wanted = (
             "Summarise this work so that an engineer who knows nothing of it can go on: the task, what was found, which"
@@ -395,13 +398,14 @@ class _Turn:
                 async for piece in pieces:
                     gathered.add(piece)
         except ProviderError:
-            return self._context.plain_summary(count), "rule"
+            return self._context.plain_summary(count), "rule", conversation.Usage()
+        usage = conversation.Usage() if gathered.done is None else gathered.done.usage
         if not gathered.text.strip():
-            return self._context.plain_summary(count), "rule"
+            return self._context.plain_summary(count), "rule", usage
         most = self._told_limit
         said = toolbox.shorten(self._context.said(count), most, lambda _: "the trace has the whole")
         text = toolbox.shorten(gathered.text.strip(), most, lambda _: "the trace has the whole")
-        return f"What the person said:\n{said}\n\nWhat was done:\n{text}", "model"
+        return f"What the person said:\n{said}\n\nWhat was done:\n{text}", "model", usage
 
 
 def system_prompt(about: Surroundings, limit_characters: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, assert_never
 
 from agentos_lsp.domain.conversation import (
@@ -21,24 +20,18 @@ from agentos_lsp.domain.conversation import (
     Usage,
     Window,
 )
-from agentos_lsp.domain.errors import ProviderError
-from agentos_lsp.effects.providers import failures, ollama, wire
+from agentos_lsp.effects.providers import wire
+from agentos_lsp.effects.providers.server import Server, named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-
-    from agentos_lsp.effects.providers.transport import Transport
 
 USUAL_WINDOW = 200_000
 VERSION = "2023-06-01"
 
 
-class Anthropic:
+class Anthropic(Server):
     """The provider of that name, or a server that speaks its interface; see `Provider`."""
-
-    def __init__(self, transport: Transport, context: int | None = None) -> None:
-        self._http = transport
-        self._context = context
 
     async def version(self) -> str:
         """Returns the version of the interface, once the server has answered."""
@@ -47,17 +40,11 @@ class Anthropic:
 
     async def models(self) -> tuple[Model, ...]:
         """Returns the models that the key may use."""
-        found = await self._http.get("v1/models?limit=1000")
-        return tuple(self._http.reading(_model, row) for row in self._http.reading(wire.rows, found, "data"))
+        return await self._listed("v1/models?limit=1000", "data", _model)
 
     async def describe(self, model: str) -> Model:
         """Returns a model that is listed; a name that is not may still be an alias of one."""
-        known = await self.models()
-        found = next((one for one in known if one.name == model), None)
-        if found is None:
-            near = failures.near(model, [one.name for one in known])
-            raise ProviderError("no such model", f"find {model}", f"the server does not list {model}", near)
-        return found
+        return named(model, await self.models())
 
     async def window(self, model: str) -> Window:
         """Returns the window that was configured, or the usual one: the interface does not tell it."""
@@ -67,10 +54,6 @@ class Anthropic:
     def chat(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Asks a model; see `Provider.chat`."""
         return self._http.chat("v1/messages", body(request), Reader)
-
-    async def close(self) -> None:
-        """Lets go of all connections."""
-        await asyncio.shield(self._http.close())
 
 
 class Reader:
@@ -102,10 +85,7 @@ class Reader:
     def _event(self, data: str) -> list[Piece]:
         if self._ended:
             return []
-        value = wire.json_object(data)
-        told = wire.told_error(value)
-        if told is not None:
-            raise told
+        value = wire.answer(data)
         match value.get("type"):
             case "message_start":
                 usage = wire.part(wire.part(value, "message"), "usage")
@@ -199,7 +179,7 @@ def _turns(messages: tuple[Message, ...]) -> list[tuple[str, list[dict[str, Any]
                 if message.text.strip():
                     add("assistant", {"type": "text", "text": message.text})
                 for use in message.uses:
-                    given = ollama.object_of(use.arguments)
+                    given = wire.object_of(use.arguments)
                     add("assistant", {"type": "tool_use", "id": use.id, "name": use.name, "input": given})
             case Answered():
                 result = {"type": "tool_result", "tool_use_id": message.use, "content": message.text}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import math
@@ -24,11 +23,10 @@ from agentos_lsp.domain.conversation import (
 )
 from agentos_lsp.domain.errors import ProviderError
 from agentos_lsp.effects.providers import wire
+from agentos_lsp.effects.providers.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-
-    from agentos_lsp.effects.providers.transport import Transport
 
 USUAL_WINDOW = 16_384
 """What we ask for where nobody says otherwise: Ollama's own default of 4096 does not hold an agent's work."""
@@ -36,12 +34,8 @@ USUAL_WINDOW = 16_384
 _NANOSECONDS = 1_000_000_000
 
 
-class Ollama:
-    """One Ollama server; see `Provider`. `context` is the window that a person configured, None if they did not."""
-
-    def __init__(self, transport: Transport, context: int | None = None) -> None:
-        self._http = transport
-        self._context = context
+class Ollama(Server):
+    """One Ollama server; see `Provider`."""
 
     async def version(self) -> str:
         """Returns the server's version."""
@@ -49,8 +43,7 @@ class Ollama:
 
     async def models(self) -> tuple[Model, ...]:
         """Returns the models that were pulled."""
-        found = await self._http.get("api/tags")
-        return tuple(self._http.reading(_model, row) for row in self._http.reading(wire.rows, found, "models"))
+        return await self._listed("api/tags", "models", _model)
 
     async def describe(self, model: str) -> Model:
         """Returns a pulled model with its capabilities and its trained window."""
@@ -97,10 +90,6 @@ class Ollama:
         hint = "Pull it again: it goes on where it ended."
         raise ProviderError("malformed answer", f"pull {model}", "the pull ended without success", hint)
 
-    async def close(self) -> None:
-        """Lets go of all connections."""
-        await asyncio.shield(self._http.close())
-
 
 class Reader:
     """Reads the lines of a chat; see `wire.Reader`."""
@@ -126,10 +115,7 @@ class Reader:
     def _line(self, line: str) -> Iterator[Piece]:
         if self._ended or not line.strip():
             return
-        value = wire.json_object(line)
-        told = wire.told_error(value)
-        if told is not None:
-            raise told
+        value = wire.answer(line)
         message = wire.part(value, "message")
         if thought := self._thought.feed(wire.text(message, "thinking")):
             yield Thought(thought)
@@ -159,7 +145,7 @@ def body(request: Request) -> dict[str, Any]:
                 messages.append({"role": "user", "content": message.text})
             case Replied():
                 calls = [
-                    {"function": {"name": use.name, "arguments": object_of(use.arguments)}} for use in message.uses
+                    {"function": {"name": use.name, "arguments": wire.object_of(use.arguments)}} for use in message.uses
                 ]
                 said = {"role": "assistant", "content": message.text}
                 messages.append({**said, "tool_calls": calls} if calls else said)
@@ -169,22 +155,8 @@ def body(request: Request) -> dict[str, Any]:
                 assert_never(message)
     sent: dict[str, Any] = {"model": request.model, "messages": messages, "stream": True, "options": options}
     if request.tools:
-        sent["tools"] = [
-            {
-                "type": "function",
-                "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
-            }
-            for tool in request.tools
-        ]
+        sent["tools"] = wire.functions(request.tools)
     return sent
-
-
-def object_of(arguments: str) -> dict[str, Any]:
-    """Returns a tool's arguments as an object; an empty one for what the model wrote wrongly, which it was told."""
-    try:
-        return wire.json_object(arguments)
-    except wire.BadAnswerError:
-        return {}
 
 
 def _arguments(function: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, assert_never
 
 from agentos_lsp.domain.conversation import (
@@ -21,23 +20,18 @@ from agentos_lsp.domain.conversation import (
     Window,
 )
 from agentos_lsp.domain.errors import ProviderError
-from agentos_lsp.effects.providers import failures, wire
+from agentos_lsp.effects.providers import wire
+from agentos_lsp.effects.providers.server import Server, named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-
-    from agentos_lsp.effects.providers.transport import Transport
 
 ASSUMED_WINDOW = 32_768
 """Where neither the server nor the person says how much a model may be given."""
 
 
-class OpenAI:
+class OpenAI(Server):
     """One server that speaks this interface; see `Provider`."""
-
-    def __init__(self, transport: Transport, context: int | None = None) -> None:
-        self._http = transport
-        self._context = context
 
     async def version(self) -> str:
         """Says that the server answers; this interface has no version of its own."""
@@ -46,17 +40,11 @@ class OpenAI:
 
     async def models(self) -> tuple[Model, ...]:
         """Returns the models that the server lists."""
-        found = await self._http.get("models")
-        return tuple(self._http.reading(_model, row) for row in self._http.reading(wire.rows, found, "data"))
+        return await self._listed("models", "data", _model)
 
     async def describe(self, model: str) -> Model:
         """Returns a model as the server lists it."""
-        known = await self.models()
-        found = next((one for one in known if one.name == model), None)
-        if found is None:
-            near = failures.near(model, [one.name for one in known])
-            raise ProviderError("no such model", f"find {model}", f"the server does not list {model}", near)
-        return found
+        return named(model, await self.models())
 
     async def window(self, model: str) -> Window:
         """Returns the window that was configured, or what the server says, or what is assumed."""
@@ -75,10 +63,6 @@ class OpenAI:
     def chat(self, request: Request) -> AsyncGenerator[Piece, None]:
         """Asks a model; see `Provider.chat`."""
         return self._http.chat("chat/completions", body(request), Reader)
-
-    async def close(self) -> None:
-        """Lets go of all connections."""
-        await asyncio.shield(self._http.close())
 
 
 class Reader:
@@ -116,10 +100,7 @@ class Reader:
                 raise wire.BadAnswerError("the answer ended without a reason")
             yield from self._finish()
             return
-        value = wire.json_object(data)
-        told = wire.told_error(value)
-        if told is not None:
-            raise told
+        value = wire.answer(data)
         if usage := wire.part(value, "usage"):
             self._usage = Usage(wire.count(usage, "prompt_tokens"), wire.count(usage, "completion_tokens"))
         for choice in wire.rows(value, "choices")[:1]:
@@ -182,13 +163,7 @@ def body(request: Request) -> dict[str, Any]:
         "max_tokens": request.reply_limit,
     }
     if request.tools:
-        sent["tools"] = [
-            {
-                "type": "function",
-                "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
-            }
-            for tool in request.tools
-        ]
+        sent["tools"] = wire.functions(request.tools)
     return sent
 
 
@@ -200,20 +175,11 @@ def _replied(message: Replied) -> dict[str, Any]:
             {
                 "id": use.id,
                 "type": "function",
-                "function": {"name": use.name, "arguments": use.arguments if is_object(use.arguments) else "{}"},
+                "function": {"name": use.name, "arguments": use.arguments if wire.object_of(use.arguments) else "{}"},
             }
             for use in message.uses
         ]
     return said
-
-
-def is_object(arguments: str) -> bool:
-    """Whether a text is a JSON object."""
-    try:
-        wire.json_object(arguments)
-    except wire.BadAnswerError:
-        return False
-    return True
 
 
 def _plain(value: object) -> str:

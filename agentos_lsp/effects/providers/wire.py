@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agentos_lsp.domain.conversation import Piece
+    from agentos_lsp.domain.conversation import Piece, ToolSpec
 
 MAX_LINE_BYTES = 16 << 20
 
@@ -199,6 +199,39 @@ def count(value: dict[str, Any], key: str) -> int | None:
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         raise BadAnswerError(f"`{key}` is no count")
     return found
+
+
+def answer(text: str) -> dict[str, Any]:
+    """Reads an object of an answer.
+
+    Raises:
+        BadAnswerError: It is none.
+        ToldError: It tells of a failure.
+    """
+    value = json_object(text)
+    told = told_error(value)
+    if told is not None:
+        raise told
+    return value
+
+
+def object_of(arguments: str) -> dict[str, Any]:
+    """Returns a tool's arguments as an object; an empty one for what the model wrote wrongly, which it was told."""
+    try:
+        return json_object(arguments)
+    except BadAnswerError:
+        return {}
+
+
+def functions(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
+    """Returns tools as functions, in the form that OpenAI began and others took over."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+        }
+        for tool in tools
+    ]
 
 
 def told_error(value: dict[str, Any]) -> ToldError | None:

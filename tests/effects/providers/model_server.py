@@ -50,6 +50,7 @@ class Raw:
 
     data: bytes
     split: int = 0
+    end: str = "well"
 
 
 @dataclass
@@ -274,7 +275,7 @@ class ModelServer:
             await reader.read()
             self.gone.set()
             return False
-        ends = play.end if isinstance(play, Say) else "well"
+        ends = play.end
         data = stream(self.kind, play) if isinstance(play, Say) else play.data
         kind = "application/x-ndjson" if self.kind == "ollama" else "text/event-stream"
         writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
