@@ -144,11 +144,13 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
                 "discard",
                 "list",
                 "merge",
+                "model",
                 "open",
                 "pause",
                 "pick",
                 "preview",
                 "prompt",
+                "providers",
                 "restore",
                 "resume",
                 "since",
@@ -351,3 +353,22 @@ def test_the_configuration_file_alone_starts_the_server_and_carries_its_commands
             "bell": True,
         },
     }
+
+
+def test_the_demo_shows_the_whole_surface_where_there_is_no_repository_and_no_model(desk: Desk, tmp_path: Path) -> None:
+    empty = Desk(tmp_path / "nothing here", desk.home)
+    empty.clone.mkdir()
+    told = empty.run("demo")
+    seen = told["seen"]
+    assert isinstance(seen, dict)
+
+    assert seen["page"].startswith("> Simulated: ")
+    assert seen["providers"].startswith("> Simulated: ")
+    assert seen["models"] == ["## played [ok]", "## cramped [wrong]", "## router [wrong]"]
+    assert "+    return one + two" in seen["diff"]
+    notices = told["notices"]
+    assert isinstance(notices, list)
+    assert f"{seen['session']} asks cramped/played-small:1b from its next turn on." in notices
+    assert "Merged 1 files into main." in notices
+    assert list(empty.clone.iterdir()) == []
+    assert not (desk.home / "state" / "agentos").exists()

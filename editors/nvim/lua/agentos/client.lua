@@ -38,6 +38,9 @@ function M.start()
     return nil
   end
   local root = vim.fs.root(0, '.git') or vim.fs.root(vim.fn.getcwd(), '.git')
+  if config.workspace_required == false then
+    root = root or vim.fn.getcwd()
+  end
   if not root then
     M.say('There is no git repository here; open a file of one, or :cd into it.', vim.log.levels.ERROR)
     return nil

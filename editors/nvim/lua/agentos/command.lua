@@ -162,6 +162,28 @@ subcommands.prompt = {
   end,
 }
 
+subcommands.model = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session, rest)
+      with_text('Model: ', rest, function(model)
+        client.execute('agentos.session.model', { session = session, model = model }, function(result)
+          client.say(('%s asks %s from its next turn on.'):format(result.session, result.model))
+        end)
+      end)
+    end)
+  end,
+}
+
+subcommands.providers = {
+  run = function(words)
+    client.say('Looking at the language models…')
+    client.execute('agentos.provider.diagnose', { provider = words[1] }, function(result)
+      vim.cmd.edit(vim.fn.fnameescape(result.document))
+    end)
+  end,
+}
+
 ---@param command string
 ---@return agentos.Subcommand
 local function on_session(command)
