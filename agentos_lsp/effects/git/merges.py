@@ -12,7 +12,7 @@ from pygit2.enums import RepositoryState
 
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import commits, opening, rebasing, trees, updating, worktrees
+from agentos_lsp.effects.git import commits, joining, opening, rebasing, trees, updating, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,12 +103,16 @@ def _commit(repository: Repository, branch: str) -> pygit2.Commit:
 
 
 def _previewed(repository: Repository, theirs: pygit2.Commit, ours: pygit2.Commit) -> MergePreview:
-    base = repository.merge_base(ours.id, theirs.id)
+    base: object = repository.merge_base(ours.id, theirs.id)
     if base == theirs.id:
         return MergePreview("up-to-date", (), (), str(ours.tree_id))
     if base == ours.id:
         tree = theirs.tree_id
         return MergePreview("fast-forward", (), _paths(repository, ours.tree_id, tree), str(tree))
+    common = repository[base].peel(pygit2.Commit) if isinstance(base, pygit2.Oid) else None
+    found = joining.joined(repository, common, ours, theirs) if common is not None else None
+    if found is not None:
+        return MergePreview("merge", (), tuple(os.fsdecode(path) for path in found[1]), found[0].hex())
     index = repository.merge_commits(ours, theirs)
     if index.conflicts is not None:
         sides = [side for conflict in index.conflicts for side in conflict if side is not None]
