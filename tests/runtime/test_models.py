@@ -1,6 +1,8 @@
 """Which model a name means, and where its key comes from."""
 
 import asyncio
+import os
+import signal
 import sys
 import types
 from datetime import UTC, datetime
@@ -108,6 +110,36 @@ async def test_a_program_that_gives_no_key_is_named_without_what_it_printed(prog
         await keys.key_of("big", profile(key_command=[sys.executable, "-c", program]), {})
     assert words in str(caught.value)
     assert "sk-secret" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
+async def test_a_program_that_floods_and_does_not_end_holds_nobody_up():
+    line = "import sys, time; sys.stdout.write('sk-secret' * 100000); sys.stdout.flush(); time.sleep(600)"
+    for _ in range(3):
+        # asyncio would not tell of its end as long as what it printed is not taken.
+        with pytest.raises(EffectError, match="more than a key"):
+            await asking.ask([sys.executable, "-c", line], {}, "wait", limit_s=30)
+
+
+async def test_a_helper_that_keeps_the_output_open_holds_nobody_up(tmp_path):
+    pid = tmp_path / "pid"
+    # The helper is in a session of its own, as an agent for secrets may be; the test ends it by its number.
+    line = (
+        "import pathlib, subprocess, sys, time\n"
+        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\n"
+        f"pathlib.Path({str(pid)!r}).write_text(str(one.pid))\n"
+        "time.sleep(600)"
+    )
+    task = asyncio.ensure_future(asking.ask([sys.executable, "-c", line], {}, "wait", limit_s=60))
+    async with asyncio.timeout(30):
+        while not (pid.exists() and pid.read_text()):  # noqa: ASYNC110 - files send no events
+            await asyncio.sleep(0.01)
+    task.cancel()
+    try:
+        async with asyncio.timeout(30):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 async def test_a_program_that_is_not_there_is_named():

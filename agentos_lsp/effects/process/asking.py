@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 60.0
 MAX_BYTES = 64 << 10
+_REAP_S = 1.0
 
 
 async def ask(command: Sequence[str], environment: Mapping[str, str], attempted: str, limit_s: float = LIMIT_S) -> str:
@@ -58,7 +59,7 @@ async def ask(command: Sequence[str], environment: Mapping[str, str], attempted:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _reap(process)
     if code != 0:
         raise failed(f"ended with exit code {code}")
     if len(printed) > MAX_BYTES:
@@ -67,3 +68,15 @@ async def ask(command: Sequence[str], environment: Mapping[str, str], attempted:
     if not text:
         raise failed("printed nothing")
     return text
+
+
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Sees a killed program off; asyncio tells of its end only once all that it printed was taken."""
+    # Whoever left the program's process group may still hold its output: nobody waits for them.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REAP_S):
+            while process.stdout is not None and await process.stdout.read(MAX_BYTES):
+                pass
+            await process.wait()
+            return
+    process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - asyncio has no other way to let go
