@@ -72,11 +72,20 @@ async def inspected(
         message = "The session's branch no longer leads from where the session began, or by too many commits."
         return (policy.Finding("policy.history", "refuse", "", None, message),), ()
     known, found, paths = set(journal.state.commits), dict[policy.Finding, None](), dict[str, None]()
+    steps: list[tuple[CommitId, CommitId, str | None]] = []
     for one in made:
-        if one.commit in known or one.parent is None:
-            continue
-        files = await workspace.change_between(one.parent, one.commit, git_dir)
-        told = await asyncio.to_thread(inspect.inspect, files, rules, message=one.message, waived=journal.state.waived)
+        if one.unfit:
+            message = f"The commit {one.commit[:10]} cannot be kept: {one.unfit}."
+            found[policy.Finding("policy.history", "refuse", "", None, message)] = None
+        elif one.parent is not None and one.commit not in known:
+            steps.append((one.parent, one.commit, one.message))
+    if steps:
+        # A commit is compared with its first parent, which its author chooses; what changes in the end, nobody does.
+        whole = (journal.state.head, made[-1].commit)
+        steps += [(*whole, None)] if whole not in {(older, newer) for older, newer, _ in steps} else []
+    for older, newer, said in steps:
+        files = await workspace.change_between(older, newer, git_dir)
+        told = await asyncio.to_thread(inspect.inspect, files, rules, message=said, waived=journal.state.waived)
         found.update(dict.fromkeys(told))
         paths.update(dict.fromkeys(path for file in files for path in file.paths))
     needed = checks.due(rules, tuple(paths)) if paths else ()

@@ -38,8 +38,9 @@ async def settle(journal: Journal, workspace: Workspace, rules: policy.Policy, c
 
 
 async def _settle(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:
-    before = await past.settle(journal, workspace, rules, call)
+    before = own = ""
     try:
+        before = await past.settle(journal, workspace, rules, call)
         own = await _take_in(journal, workspace, rules, call)
     except AgentosError as error:
         # What the agent left there must not fail its call, which is done; it is looked at again at the next one.

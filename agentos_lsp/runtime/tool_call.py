@@ -198,7 +198,7 @@ class Gate:
             case _:
                 assert_never(tier)
         # Invariant: this is the only maker of a Cleared, and the line is byte for byte the one that was judged.
-        reaches = await self._reaches_network(line, folder)
+        reaches = await self._reaches_network(line, folder, cleared_by)
         return journals.Clearance(approval.Cleared(call, line, folder, cleared_by), comment, reaches)
 
     async def _put_to_person(
@@ -250,10 +250,21 @@ class Gate:
             return first
         return classify.classify(line, self._workspace.with_links(surroundings, links), known)
 
-    async def _reaches_network(self, line: str, folder: str) -> bool:
-        """Tells whether whoever cleared a line was told that it reaches the network; an allowlist hides the reasons."""
+    async def _reaches_network(self, line: str, folder: str, cleared_by: str) -> bool:
+        """Tells whether a person who approved a line, or what lets it through, was told that it reaches the network.
+
+        An entry of a policy is no approval; and one for a part of a line gives the network to none of the other parts.
+        """
+        state, where = self._journal.state, self._workspace.relative(folder)
         surroundings = await self._workspace.surroundings(folder, self._rules.protected_branches)
-        return network.is_included(classify.classify(line, surroundings, allowlist.Allowlist(())))
+        bare = classify.classify(line, surroundings, allowlist.Allowlist(()))
+        if cleared_by.startswith("approval ") or (cleared_by == "allowlist" and (line, where) in state.lines):
+            return network.is_included(bare)
+        approved = classify.classify(line, surroundings, allowlist.Allowlist(state.prefixes))
+        if cleared_by != "allowlist" or approved.verdict is not verdict.Verdict.ALLOWED:
+            return False
+        asked = [part for part in bare.parts if part.verdict is not verdict.Verdict.ALLOWED]
+        return bool(asked) and all(network.RULE in {reason.rule for reason in part.reasons} for part in asked)
 
     async def _granted(self, call: CallId, clearance: journals.Clearance) -> way_out.Granted:
         """Grants a command what was cleared of the network."""

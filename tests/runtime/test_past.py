@@ -170,3 +170,48 @@ async def test_a_commit_with_a_finding_that_was_waived_is_kept(house):
         await desk.runtime.prompt(name, "Go on", "a test")
         await desk.event("turn.finished", 2)
         assert len(desk.of("commits.found")) == 1
+
+
+MESSAGE = ["commit", "--allow-empty", "-qm", "plain"]
+PLUMBING = """\
+import subprocess
+def git(*words, **more):
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True, **more).stdout.strip()
+def tree(text):
+    return git("mktree", input=f"100644 blob {git('hash-object', '-w', '--stdin', input=text)}\\tk.py\\n")
+def commit(what, *parents):
+    return git("commit-tree", what, *[word for one in parents for word in ("-p", one)], "-m", "made by hand")
+head = git("rev-parse", "HEAD")
+"""
+HIDDEN = {
+    "an orphan root behind a merge": 'root = commit(tree(SECRET)); tip = commit("HEAD^{tree}", head, root)',
+    "an orphan root as the first parent": 'root = commit(tree("")); tip = commit(tree(SECRET), root, head)',
+    "what was before, as the first parent": 'tip = commit("HEAD~1^{tree}", git("rev-parse", "HEAD~1"), head)',
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+async def test_no_choice_of_parents_hides_what_a_commit_changes(house, how):
+    code = f"SECRET = {SECRET!r}\n{HIDDEN[how]}\ngit('update-ref', 'HEAD', tip)\n"
+    house.commit("a program", {"git.py": PLUMBING + code})
+    house.commit("checks", {".github/workflows/test.yml": "on: push\n"})
+    house.user_policy.write_text(ALLOW)
+    async with house.open() as desk:
+        name = await desk.play([{"run": "python3 git.py"}])
+        (aside,) = desk.of("commits.set_aside")
+        assert aside.findings
+        assert desk.of("commits.found") == []
+        now = await desk.state(name)
+        assert (tip(house, name), now.commits) == (now.head, ())
+    support.assert_sound(house.log(name))
+
+
+@pytest.mark.parametrize("encoding", ["bogus", "utf-7", "ascii"])
+async def test_a_commit_in_another_encoding_is_set_aside_and_the_session_goes_on(house, encoding):
+    house.commit("a program", {"git.py": GIT.format(lines=[["-c", f"i18n.commitEncoding={encoding}", *MESSAGE]])})
+    house.user_policy.write_text(ALLOW)
+    async with house.open() as desk:
+        name = await desk.play([{"run": "python3 git.py"}, write("b.txt", "b\n"), {"commit": "Add b", "expect": "ok"}])
+        assert len(desk.of("commits.set_aside")) == 1
+        assert len(desk.of("commit.made")) == 1
+    support.assert_sound(house.log(name))

@@ -97,3 +97,23 @@ async def test_what_an_allowlist_lets_through_has_the_network_that_it_was_approv
         await desk.event("turn.finished")
         assert len(desk.of("network.granted")) == 2
         assert len(desk.of("approval.requested")) == 1
+
+
+@pytest.mark.parametrize("line", ["git fetch -q; python3 x.py", "git fetch -q"])
+async def test_an_entry_of_a_policy_gives_no_network_since_nobody_was_asked(caged, line):
+    caged.user_policy.write_text('[commands]\nallow = [["git", "fetch"], ["python3", "x.py"]]\n')
+    async with caged.open(confiner=caged.confiner) as desk:
+        await desk.play([{"run": line}])
+        assert (len(desk.of("command.started")), desk.of("network.granted")) == (1, [])
+
+
+async def test_a_prefix_for_the_network_gives_it_to_no_other_part_of_a_line(caged):
+    steps = [{"run": "git fetch -q ."}, {"run": "python3 x.py"}, {"run": "git fetch -q .; python3 x.py"}]
+    async with caged.open(confiner=caged.confiner) as desk:
+        name = await desk.begin([*steps, {"run": "git fetch -q ."}])
+        await desk.answer(name, await desk.question(name), scope="prefix")
+        await desk.answer(name, await desk.question(name, 2), scope="prefix")
+        await desk.event("turn.finished")
+        assert len(desk.of("approval.requested")) == 2
+        started = {one.call: one.line for one in desk.of("command.started")}
+        assert [started[one.call] for one in desk.of("network.granted")] == ["git fetch -q ."] * 2

@@ -84,6 +84,6 @@ def attempting(what: str) -> Iterator[None]:
     except OSError as error:
         retry = error.errno in {errno.EAGAIN, errno.EBUSY, errno.EEXIST, errno.ENOSPC, errno.EMFILE, errno.EINTR}
         raise EffectError("git", what, error.strerror or str(error), retry_may_help=retry) from error
-    except (pygit2.GitError, KeyError, ValueError) as error:
+    except (pygit2.GitError, LookupError, ValueError) as error:
         reason = str(error)
         raise EffectError("git", what, reason, retry_may_help="lock" in reason) from error

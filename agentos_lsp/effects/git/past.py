@@ -24,11 +24,15 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A commit, with the first of its parents (None for one that has none) and its message."""
+    """A commit, with the first of its parents (None for one that has none) and its message, as its bytes say it.
+
+    `unfit` says why it can never be on a session's branch, empty if it may.
+    """
 
     commit: CommitId
     parent: CommitId | None
     message: str
+    unfit: str = ""
 
 
 def since(git_dir: str, base: CommitId, tip: CommitId) -> tuple[Made, ...] | None:
@@ -53,8 +57,20 @@ def since(git_dir: str, base: CommitId, tip: CommitId) -> tuple[Made, ...] | Non
             if len(found) == MOST:
                 return None
             parent = CommitId(str(one.parent_ids[0])) if one.parent_ids else None
-            found.append(Made(CommitId(str(one.id)), parent, one.message))
+            header, _, message = repository.read(one.id)[1].partition(b"\n\n")
+            said = message.decode("utf-8", "replace")
+            found.append(Made(CommitId(str(one.id)), parent, said, _unfit(header, message, parent)))
         return tuple(found)
+
+
+def _unfit(header: bytes, message: bytes, parent: CommitId | None) -> str:
+    """Says why nobody could judge a commit by what it shows, empty if they can."""
+    if parent is None:
+        return "it has no parent, so that what it holds is no change of anything"
+    encodings = [line[9:] for line in header.split(b"\n") if line.startswith(b"encoding ")]
+    if any(one.strip().lower() not in {b"utf-8", b"utf8"} for one in encodings):
+        return "its message is in another encoding than UTF-8"
+    return "its message holds a NUL" if b"\0" in message else ""
 
 
 def keep(worktree: Worktree, kind: str, commit: CommitId) -> str:
