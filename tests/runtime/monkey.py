@@ -303,7 +303,7 @@ class Monkey:
         merged = [one for one in await desk.runtime.all_states() if one.status == "merged"]
         if not merged:
             return "nothing"
-        one = self.dice.choice(merged)
+        one = max(merged, key=lambda it: it.changed_at)
         unsaved = frozenset(str(buffer.path) for buffer in self.buffers.values() if not buffer.is_saved)
         before = self._dirty()
         done = await merging.undo(await desk.runtime.ended(one.session), unsaved, "the monkey")

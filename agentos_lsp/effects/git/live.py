@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import described, diff
-from agentos_lsp.effects.git import beneath, changes, opening, trees
+from agentos_lsp.effects.git import beneath, changes, collecting, opening, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +107,8 @@ class Tracked:
             if trusted and not touched:
                 return self._current
             try:
-                with opening.attempting(f"compare {self._worktree.folder} with {self._base}"):
+                what = f"compare {self._worktree.folder} with {self._base}"
+                with opening.attempting(what), collecting.held_back():
                     differs = self._look_again(touched) if trusted else self._sweep()
             except BaseException:
                 self.distrust()

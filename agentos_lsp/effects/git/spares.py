@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import conversions, features, filling, indexes, opening, trash, trees
+from agentos_lsp.effects.git import collecting, conversions, features, filling, indexes, opening, trash, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,8 @@ def make(checkout: Checkout, means: filling.Means, *, count: int, cancelled: Cal
     """
     if means.shelf is None:
         return False
-    with opening.attempting(f"make a spare worktree of {checkout.root}"), _locked(means.shelf) as mine:
+    what = f"make a spare worktree of {checkout.root}"
+    with opening.attempting(what), _locked(means.shelf) as mine, collecting.held_back():
         if not mine:
             return False
         main = opening.repository(checkout.common_dir)

@@ -21,6 +21,7 @@ from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
 from agentos_lsp.effects.git import (
     beneath,
+    collecting,
     conversions,
     features,
     filling,
@@ -115,7 +116,7 @@ def create(
     """
     admin_dir = f"{checkout.common_dir}/worktrees/{branch.rpartition('/')[2]}"
     worktree = Worktree(folder, admin_dir, branch, commit)
-    with opening.attempting(f"create the worktree {folder}"), contextlib.ExitStack() as undo:
+    with opening.attempting(f"create the worktree {folder}"), contextlib.ExitStack() as undo, collecting.held_back():
         main = opening.repository(checkout.common_dir)
         _refuse_taken(main, worktree)
         _make_admin(undo, worktree, lock_reason)
