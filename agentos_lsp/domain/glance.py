@@ -19,6 +19,9 @@ WINDOW = 3
 LETTERS = 30
 """A moved block has at least so many letters and digits: closing brackets alone are everywhere."""
 
+FEW = 4
+"""Lines in a row with fewer letters and digits than this begin no block."""
+
 LINES = 20_000
 """Moved blocks are looked for among so many changed lines at most."""
 
@@ -116,7 +119,9 @@ def moves(changes: Iterable[diff.FileChange]) -> tuple[Move, ...]:
     starts: dict[tuple[str, ...], tuple[int, int]] = {}
     for number, (_, _, texts) in enumerate(removed):
         for at in range(len(texts) - WINDOW + 1):
-            starts.setdefault(tuple(texts[at : at + WINDOW]), (number, at))
+            window = tuple(texts[at : at + WINDOW])
+            if _letters(window) >= FEW:
+                starts.setdefault(window, (number, at))
     return tuple(move for run in added for move in _found(run, removed, starts))
 
 
@@ -136,19 +141,23 @@ def _split(change: diff.FileChange, hunk: diff.Hunk, removed: list[Run], added: 
         kind = line.kind
 
 
+def _letters(texts: Iterable[str]) -> int:
+    return sum(character.isalnum() for text in texts for character in text)
+
+
 def _found(run: Run, removed: Sequence[Run], starts: Mapping[tuple[str, ...], tuple[int, int]]) -> Iterator[Move]:
+    """Finds what of added lines was removed elsewhere; each line is gone through once."""
     path, first, texts = run
     at = 0
     while at + WINDOW <= len(texts):
         place = starts.get(tuple(texts[at : at + WINDOW]))
-        length = 0
-        if place is not None:
-            source, line, there = removed[place[0]]
-            rest = there[place[1] :]
-            while length < len(rest) and at + length < len(texts) and rest[length] == texts[at + length]:
-                length += 1
-            if sum(character.isalnum() for text in rest[:length] for character in text) >= LETTERS:
-                yield Move(source, line + place[1], path, first + at, length)
-            else:
-                length = 0
-        at += length or 1
+        if place is None:
+            at += 1
+            continue
+        source, line, there = removed[place[0]]
+        begin, length = place[1], WINDOW
+        while begin + length < len(there) and at + length < len(texts) and there[begin + length] == texts[at + length]:
+            length += 1
+        if _letters(texts[at : at + length]) >= LETTERS:
+            yield Move(source, line + begin, path, first + at, length)
+        at += length

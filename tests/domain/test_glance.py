@@ -1,5 +1,7 @@
 """What is said before the lines of a diff: moved blocks, files rewritten as a whole, and what is folded away."""
 
+from unittest import mock
+
 from agentos_lsp.domain import change_page, diff, glance, policy
 
 BLOCK = [f"    total = total + weigh(item, number={number})" for number in range(6)]
@@ -92,3 +94,13 @@ def test_a_name_with_a_line_break_stays_on_one_line():
     seen = glance.glance(changes, policy.Policy(), lambda _path: (None, None))
     text = change_page.page(changes, None, 1, seen).text
     assert "Moved here: 6 lines, from a\\nb.py:1 to line 2.\n" in text
+
+
+def test_endless_equal_lines_are_gone_through_once():
+    for line in ("}", "x = 1", "return total"):
+        before, after = [line] * 4000, [line] * 4000
+        changes, _ = compared(a_js=([*before, "end"], ["end"]), b_js=(["y"], ["y", *after]))
+        with mock.patch.object(glance, "_letters", wraps=glance._letters) as counted:
+            found = glance.moves(changes)
+        assert [move.lines for move in found] == ([] if line == "}" else [4000])
+        assert counted.call_count < 4100

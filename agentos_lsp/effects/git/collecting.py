@@ -1,7 +1,7 @@
 """Python's collector of cycles held back while something makes many small values at once.
 
-It looks at everything that lives, again and again as more comes to be, and nothing else of this process runs meanwhile: a
-quarter of a second at a time with 20,000 files, while editors wait. What is made here holds no cycles.
+It looks at everything that lives, again and again as more comes to be, and nothing else of this process runs
+meanwhile: a quarter of a second at a time with 20,000 files, while editors wait. What is made here holds no cycles.
 """
 
 from __future__ import annotations
