@@ -13,7 +13,7 @@ from agentos_lsp.domain import events, policy, tools
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.domain.inspection import inspect
 from agentos_lsp.effects.git import merges, updating
-from agentos_lsp.runtime import checkpoints, commit_call, proving
+from agentos_lsp.runtime import checkpoints, commit_call, proving, taking_in
 from agentos_lsp.runtime import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
     """
     workspace = session.place
     into = target(session, wanted.into)
+    await taking_in.settle_own(session, workspace, session.rules)
     source_commit = await source(session, workspace)
     if uncommitted := (await workspace.lost()).uncommitted:
         shown = ", ".join(uncommitted[:5])
@@ -302,6 +303,8 @@ async def losses(session: Session) -> Losses:
 
 async def discard(session: Session, by: str) -> Losses:
     """Records the discard with what is lost; the caller holds the session, and removes the worktree then."""
+    if session.workspace is not None and session.state.worktree is not None:
+        await taking_in.settle_own(session, session.workspace, session.rules)
     lost = await losses(session)
     if session.workspace is not None and session.state.worktree is not None and (lost.commits or lost.uncommitted):
         await checkpoints.keep_removed(session, session.workspace)

@@ -6,6 +6,7 @@ leaves the agent's own git where the session's branch is, with every file as it 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import policy, policy_events
@@ -46,6 +47,14 @@ async def _settle(journal: Journal, workspace: Workspace, rules: policy.Policy, 
         # What the agent left there must not fail its call, which is done; it is looked at again at the next one.
         own = f"Your commits were not taken in yet: {error}"
     return " ".join(one for one in (before, own) if one)
+
+
+async def settle_own(journal: Journal, workspace: Workspace, rules: policy.Policy) -> None:
+    """Deals with what the agent's own git committed and nobody has looked at yet, before its session ends."""
+    async with workspace.branch.lock:
+        # Whatever is wrong with what is there does not keep a session from ending.
+        with contextlib.suppress(AgentosError):
+            await uncut.finish(_take_in(journal, workspace, rules, None))
 
 
 async def _take_in(journal: Journal, workspace: Workspace, rules: policy.Policy, call: CallId | None) -> str:

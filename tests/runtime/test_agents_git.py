@@ -108,6 +108,10 @@ def told(now):
     return json.loads(Path(now.worktree.folder, "told.json").read_text())
 
 
+async def folder(desk, name):
+    return Path((await desk.state(name)).worktree.folder)
+
+
 def tip(house, name):
     return house.git("rev-parse", f"{BRANCH}{name}")
 
@@ -183,6 +187,24 @@ async def test_a_commit_is_not_in_the_repository_before_it_was_inspected(ours):
         await desk.event("turn.finished", 2)
         assert len(desk.of("commits.found")) == 1
         assert made == tip(ours, name)
+
+
+@pytest.mark.parametrize("end", ["merge", "discard"])
+async def test_what_nobody_has_looked_at_yet_is_looked_at_before_the_session_ends(ours, end):
+    async with open_(ours) as desk:
+        name = await desk.play([write("later.json", '["echo b > b; git add b; git commit -qm b"]'), LATER])
+        await desk.event("command.finished")
+        (await folder(desk, name) / "later.json").unlink()
+        if end == "merge":
+            await desk.merge(name)
+        else:
+            await desk.runtime.discard(name, "a test")
+        (found,) = desk.of("commits.found")
+        assert ours.git("log", "-1", "--format=%s", found.head) == "b"
+        if end == "merge":
+            assert (ours.root / "b").read_text() == "b\n"
+        else:
+            assert found.head in ours.git("rev-list", f"refs/agentos/removed/{name}")
 
 
 async def test_the_commit_tool_and_the_agents_git_stay_in_step(ours):

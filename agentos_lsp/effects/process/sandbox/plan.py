@@ -227,7 +227,7 @@ class Plan:
 
     def _make_cache(self, path: str) -> None:
         """Gives the session a cache of its own in the place of the person's, unless that one was granted."""
-        if path in self._granted() or not Path(path).is_dir():
+        if path in self._granted() or (os.path.lexists(path) and not Path(path).is_dir()):
             return
         source = f"{self._place.scratch}/.{os.path.basename(path).lstrip('.')}"  # noqa: PTH119 - no folder is asked for
         Path(source).mkdir(mode=0o700, parents=True, exist_ok=True)

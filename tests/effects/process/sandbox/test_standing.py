@@ -125,7 +125,7 @@ def test_a_plan_shows_what_is_in_the_home_folder_but_no_secret(tmp_path):
     steps = plan.Plan(jail.place).steps
 
     at_home = {Path(path).name: what for what, path, _, _ in steps if path.startswith(f"{jail.home}/")}
-    assert at_home == {"project": "show", "link": "link"}
+    assert at_home == {"project": "show", "link": "link", ".cache": "show", ".npm": "show"}
     assert ("seal", str(jail.home), "", 0) in steps
 
 
