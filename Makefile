@@ -29,7 +29,7 @@ e2e: environment ## Drives a real Neovim, Emacs, VS Code workbench and the demo'
 	@tests/e2e/install_neovim.sh .cache/neovim
 	@tests/e2e/install_emacs.sh .cache/emacs
 	@tests/e2e/install_vscode.sh .cache/vscode $(PYTHON)
-	@tests/e2e/build_vsix.sh .cache/vscode
+	@tests/e2e/build_vsix.sh .cache/vscode $(PYTHON)
 	@PATH="$(CURDIR)/.cache/vscode/bin:$$PATH" editors/web/build.sh $(WEB) $(PYTHON)
 	@$(PYTHON) -m pytest tests/e2e -q -p no:randomly $(ARGS)
 

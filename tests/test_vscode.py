@@ -152,7 +152,7 @@ def test_a_workspace_cannot_name_a_program_or_weaken_an_approval() -> None:
         "reject",
     }
     acting |= {f"{verb}{what}" for verb in ("accept", "reject", "askFor") for what in ("File", "Hunk")}
-    acting |= {"reject", "rejectWithComment", "resume", "start", "startFromSelection", "stop"}
+    acting |= {"reject", "rejectWithComment", "resume", "showProviders", "start", "startFromSelection", "stop"}
     assert steering == {f"agentos.{name}" for name in acting}
 
 

@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
 # Leaves the packaged extension at DIR/agentos-lsp.vsix, type-checked and built from a copy, so that the clone stays clean.
-# Needs what install_vscode.sh left in DIR. usage: build_vsix.sh DIR
+# Needs what install_vscode.sh left in DIR. usage: build_vsix.sh DIR [PYTHON]
 set -euo pipefail
-dir=$(realpath -m "${1:?usage: build_vsix.sh DIR}")
+dir=$(realpath -m "${1:?usage: build_vsix.sh DIR [PYTHON]}")
 root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
+python=${2:-python3}
+[[ $python == */* ]] && python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")
 source=$root/editors/vscode copy=$dir/extension
 export PATH=$dir/bin:$PATH npm_config_cache=$dir/npm npm_config_update_notifier=false
 
 exec 9>"$dir/lock"
 flock 9
 parts=(package.json tsconfig.json README.md .vscodeignore .npmrc src media)
-key=$(cd "$source" && find "${parts[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+key=$({
+    (cd "$source" && find "${parts[@]}" -type f -print0 | sort -z | xargs -0 sha256sum)
+    # The package carries the server's wheel.
+    (cd "$root" && find agentos_lsp pyproject.toml -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum)
+} | sha256sum)
 [[ -f $dir/agentos-lsp.vsix && $(cat "$dir/vsix.key" 2>/dev/null) == "$key" ]] && exit 0
 rm -f "$dir/vsix.key"
 
@@ -31,7 +37,7 @@ fi
 rm -rf "$copy"/{src,media,dist}
 (cd "$source" && cp -r "${parts[@]}" "$copy")
 cp "$root/LICENSE" "$copy"
-(cd "$copy" && npm run --silent package) >"$dir/log" 2>&1 || {
+(cd "$copy" && AGENTOS_CLONE=$root PYTHON=$python npm run --silent package) >"$dir/log" 2>&1 || {
     cat "$dir/log" >&2
     exit 1
 }

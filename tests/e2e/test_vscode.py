@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pydantic
 import pytest
 
 from tests.e2e import workbench
@@ -80,6 +83,32 @@ def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: De
         "merged": ["LICENSE", "Makefile", "docs/new file #1.txt"],
         "found": [[True, "merged", "ended"]],
     }
+
+
+def test_a_missing_server_is_installed_as_a_private_copy_once_a_person_has_agreed(desk: Desk) -> None:
+    nowhere = str(desk.home / "agentos-lsp")
+    settings: dict[str, object] = {
+        **SCRIPTED,
+        "agentos.path": nowhere,
+        "agentos.python": sys.executable,
+        # What the copy depends on is lent to it by this environment, so that nothing is fetched.
+        "agentos.arguments": ["--stdio"],
+        "security.workspace.trust.enabled": False,
+    }
+    lent = {"PIP_NO_DEPS": "1", "PYTHONPATH": str(Path(pydantic.__file__).parent.parent)}
+    with desk.workbench(settings, "vscode.yaml", more=lent) as address:
+        seen = desk.run("vscode_install", address)
+
+    assert "agentos-lsp was not found" in seen["missing"]
+    assert "run: pipx install --force ." in seen["missing"]
+    assert "Install a Private Copy" in seen["welcome"]
+    assert seen["untouched"] == []
+    (folder,) = (desk.home / "vscode").rglob("server-*/complete")
+    copy = folder.parent
+    assert f"A Python environment is made in {copy} with {sys.executable}" in seen["asked"]
+    assert (copy / "bin" / "agentos-lsp").is_file()
+    assert list(copy.glob("lib/python*/site-packages/agentos_lsp/server/protocol.py"))
+    assert seen["page"].startswith("# say-who-edited-the-licence-")
 
 
 def test_a_missing_server_and_an_untrusted_workspace_are_said_plainly_and_mended_on_the_spot(desk: Desk) -> None:

@@ -119,8 +119,8 @@ export class Workbench {
   }
 
   /** Waits for a condition; returns its value. */
-  async until(what, condition) {
-    const end = Date.now() + PATIENCE_MS;
+  async until(what, condition, patience = PATIENCE_MS) {
+    const end = Date.now() + patience;
     for (;;) {
       const value = await condition();
       if (value) {

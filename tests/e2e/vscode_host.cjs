@@ -117,6 +117,9 @@ async function play(seen) {
   seen.patch = vscode.window.activeTextEditor?.document.languageId;
   await run('agentos.openTrace', { session });
   await until('the rendered trace', () => tab()?.input instanceof vscode.TabInputWebview && tab().label.includes('trace.md'));
+  await run('agentos.showProviders');
+  // Its address has no path to be named after.
+  await until('the rendered models', () => tab()?.input instanceof vscode.TabInputWebview && tab().label === 'Preview ');
   await run('agentos.list');
   await until('the overview', () => tab()?.input?.uri?.toString() === 'agentos://sessions.md');
 

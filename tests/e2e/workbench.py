@@ -76,15 +76,18 @@ class Desk:
         }
 
     @contextlib.contextmanager
-    def workbench(self, settings: dict[str, object], script: str, *, hosts_tests: bool = False) -> Iterator[str]:
+    def workbench(
+        self, settings: dict[str, object], script: str, *, hosts_tests: bool = False, more: dict[str, str] | None = None
+    ) -> Iterator[str]:
         """Serves the workbench with the extension in it, whose agent plays a script; yields its address.
 
-        For tests in its extension host it has the extension unpacked, and shows no notifications.
+        For tests in its extension host it has the extension unpacked, and shows no notifications. Its environment has
+        `more` in it.
         """
         data = self.home / "vscode"
         for kind in ("User", "Machine"):
             file = data / "data" / kind / "settings.json"
-            file.parent.mkdir(parents=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps({**QUIET, **settings, "agentos.script": str(HERE / script)}), encoding="utf-8")
         command = [NODE, VSCODE / "workbench" / "out" / "server-main.js", "--server-data-dir", data]
         command += ["--extensions-dir", data / "extensions", "--accept-server-license-terms"]
@@ -96,6 +99,7 @@ class Desk:
         serving += ["--enable-smoke-test-driver"] if hosts_tests else []
         # The extension host, and the tests in it, get this environment too.
         environment = self.environment() | {"E2E_REPORT": str(self.report), "E2E_SCRIPT": str(HERE / script)}
+        environment |= more or {}
         with log.open("wb") as output:
             server = subprocess.Popen(
                 serving,

@@ -52,6 +52,7 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.stop': simple('agentos.session.stop'),
     'agentos.merge': steering.onSession((session) => steering.merge(session)),
     'agentos.discard': steering.onSession((session) => steering.discard(session)),
+    'agentos.showProviders': () => steering.providers(),
     'agentos.check': () => steering.check(),
     'agentos.approve': answer('approved', 'once'),
     'agentos.approveLine': answer('approved', 'line'),
@@ -67,6 +68,7 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.askForHunk': (given?: unknown) => review.askForHunk(given),
     'agentos.showHunk': review.onHunk('show'),
     'agentos.refresh': () => sessions.refresh(),
+    'agentos.installServer': () => server.install(),
     'agentos.restart': () => server.restart(),
     'agentos.showLog': () => server.showLog(),
     [ASK_COMMENT]: (argument: DecideApproval | AnswerHunk, command?: 'agentos.hunk.ask' | 'agentos.file.ask') =>
@@ -150,6 +152,17 @@ class Steering {
   async trace(session: string): Promise<void> {
     // The rendered page; the server gives the address of the source.
     await vscode.commands.executeCommand('markdown.showPreview', vscode.Uri.parse(`agentos://${session}/trace.md`));
+  }
+
+  /** Looks at the language models, then shows what was found out, rendered. */
+  async providers(): Promise<void> {
+    const found = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: 'Looking at language models', cancellable: true },
+      (_, cancel) => this.server.ask('agentos.provider.diagnose', {}, cancel),
+    );
+    if (found !== undefined) {
+      await vscode.commands.executeCommand('markdown.showPreview', vscode.Uri.parse(found.document, true));
+    }
   }
 
   async changes(session: string): Promise<void> {

@@ -20,7 +20,7 @@ export function find(configured: string): string | undefined {
   return folders.map((folder) => path.join(folder, named)).find(canRun);
 }
 
-function canRun(file: string): boolean {
+export function canRun(file: string): boolean {
   try {
     fs.accessSync(file, fs.constants.X_OK);
     return fs.statSync(file).isFile();

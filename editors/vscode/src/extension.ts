@@ -13,7 +13,7 @@ const AT_START = ['agentos.path', 'agentos.arguments', 'agentos.permissions', 'a
 let server: Server | undefined;
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const connection = new Server();
+  const connection = new Server(context);
   server = connection;
   const sessions = new Sessions(connection);
   const tree = new Tree(connection, sessions);

@@ -10,6 +10,7 @@ import {
   TextDocumentContentRequest,
 } from 'vscode-languageclient/node';
 import { OLDEST, PROGRAM, find, isOlder } from './executable';
+import { PrivateCopy } from './private_copy';
 import { type Commands, EVENT_NOTIFICATION, type Event, type InitializationOptions, type Permission } from './protocol';
 
 export type Condition = 'starting' | 'connected' | 'missing' | 'old' | 'stopped';
@@ -33,6 +34,7 @@ export class Server implements vscode.Disposable {
   });
   /** What changed while a document was being opened was told to nobody, so a document that is open is read again. */
   private readonly opened = vscode.workspace.onDidOpenTextDocument(({ uri }) => this.readAgain(uri));
+  private readonly copy: PrivateCopy;
   private client: LanguageClient | undefined;
   private turn: Promise<void> = Promise.resolve();
 
@@ -44,23 +46,28 @@ export class Server implements vscode.Disposable {
 
   condition: Condition = 'stopped';
 
+  constructor(context: vscode.ExtensionContext) {
+    this.copy = new PrivateCopy(context, (line) => this.log.info(line));
+  }
+
   /** Starts the server; a second call starts it anew, with the settings and the trust as they are then. */
   restart(): Promise<void> {
     this.turn = this.turn.then(() => this.stop()).then(() => this.start());
     return this.turn;
   }
 
-  /** Carries out a command; if that fails the person is told why, and the answer is undefined. */
+  /** Carries out a command; if that fails the person is told why, and the answer is undefined, as when they cancel it. */
   async ask<Name extends keyof Commands>(
     command: Name,
     argument: Commands[Name][0],
+    cancel?: vscode.CancellationToken,
   ): Promise<Commands[Name][1] | undefined> {
     await this.turn;
     if (this.client === undefined) {
       this.explain();
       return undefined;
     }
-    return this.send(this.client, command, argument) as Promise<Commands[Name][1] | undefined>;
+    return this.send(this.client, command, argument, cancel) as Promise<Commands[Name][1] | undefined>;
   }
 
   /** The same for what the person did not ask for: nothing is said about a failure. */
@@ -73,6 +80,13 @@ export class Server implements vscode.Disposable {
     } catch (error) {
       this.log.warn(`${command}: ${words(error)}`);
       return undefined;
+    }
+  }
+
+  /** Offers to install a private copy of the server; if that is there then, it is started. */
+  async install(): Promise<void> {
+    if (await this.copy.install()) {
+      await this.restart();
     }
   }
 
@@ -89,23 +103,44 @@ export class Server implements vscode.Disposable {
     this.log.dispose();
   }
 
-  private async send(client: LanguageClient, command: string, argument: unknown): Promise<unknown> {
+  private async send(
+    client: LanguageClient,
+    command: string,
+    argument: unknown,
+    cancel?: vscode.CancellationToken,
+  ): Promise<unknown> {
+    const params = { command, arguments: [argument ?? {}] };
     try {
-      return await client.sendRequest('workspace/executeCommand', { command, arguments: [argument ?? {}] });
+      // A token that is undefined would be sent, as one more parameter.
+      return cancel === undefined
+        ? await client.sendRequest('workspace/executeCommand', params)
+        : await client.sendRequest('workspace/executeCommand', params, cancel);
     } catch (error) {
+      if (cancel?.isCancellationRequested) {
+        return undefined;
+      }
       void vscode.window.showErrorMessage(words(error));
       return undefined;
     }
   }
 
   private async start(): Promise<void> {
-    const settings = vscode.workspace.getConfiguration('agentos');
-    const program = find(settings.get('path', ''));
-    if (program === undefined) {
+    const named = find(vscode.workspace.getConfiguration('agentos').get('path', ''));
+    const copy = this.copy.program();
+    const old = named && (await this.begin(named, copy !== undefined));
+    if (copy !== undefined && (named === undefined || old)) {
+      this.log.info(`${old ? `${named} is too old` : `${PROGRAM} is not named and not on PATH`}: the private copy is used`);
+      await this.begin(copy, false);
+    }
+    if (named === undefined && copy === undefined) {
       this.become('missing');
       this.explain();
-      return;
     }
+  }
+
+  /** Starts a program; returns whether it is too old, which is said unless there is another to try. */
+  private async begin(program: string, another: boolean): Promise<boolean> {
+    const settings = vscode.workspace.getConfiguration('agentos');
     this.become('starting');
     const client = this.make(program, settings.get<string[]>('arguments', []), {
       permissions: settings.get<Permission[]>('permissions', []),
@@ -121,14 +156,16 @@ export class Server implements vscode.Disposable {
       this.become('stopped');
       await dismiss(client);
       this.offerLog(`${program} did not start: ${words(error)}`);
-      return;
+      return false;
     }
     const version = client.initializeResult?.serverInfo?.version ?? '0';
     if (isOlder(version, OLDEST)) {
       await dismiss(client);
-      this.become('old');
-      this.explain(version);
-      return;
+      if (!another) {
+        this.become('old');
+        this.explain(version);
+      }
+      return true;
     }
     this.client = client;
     client.onDidChangeState(({ newState }) => {
@@ -140,6 +177,7 @@ export class Server implements vscode.Disposable {
     for (const { uri } of vscode.workspace.textDocuments) {
       this.readAgain(uri);
     }
+    return false;
   }
 
   private readAgain(uri: vscode.Uri): void {
@@ -207,8 +245,11 @@ export class Server implements vscode.Disposable {
   }
 
   private offer(message: string): void {
-    void vscode.window.showErrorMessage(message, 'Copy the Command', 'Open Settings').then(async (chosen) => {
-      if (chosen === 'Copy the Command') {
+    const answers = ['Install a Private Copy', 'Copy the Command', 'Open Settings'];
+    void vscode.window.showErrorMessage(message, ...answers).then(async (chosen) => {
+      if (chosen === 'Install a Private Copy') {
+        await this.install();
+      } else if (chosen === 'Copy the Command') {
         await vscode.env.clipboard.writeText(INSTALL);
       } else if (chosen === 'Open Settings') {
         await vscode.commands.executeCommand('workbench.action.openSettings', 'agentos.path');

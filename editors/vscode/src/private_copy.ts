@@ -1,0 +1,169 @@
+/** A private copy of the server: a Python environment in the extension's own storage, made only when a person says so. */
+
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { PROGRAM, canRun, find } from './executable';
+
+const INSTALL = 'Install';
+
+/** Source: `requires-python` of the server's pyproject.toml. */
+const OLDEST_PYTHON = 11;
+const NEWEST_PYTHON = 13;
+
+export class PrivateCopy {
+  /** Where it is; the name has the extension's version, so that an update never changes files of a server that runs. */
+  private readonly folder: string;
+  private readonly shipped: string;
+  private busy = false;
+
+  constructor(
+    context: vscode.ExtensionContext,
+    private readonly log: (line: string) => void,
+  ) {
+    const { version } = context.extension.packageJSON as { version: string };
+    this.folder = path.join(context.globalStorageUri.fsPath, `server-${version}`);
+    this.shipped = path.join(context.extensionPath, 'server');
+  }
+
+  /** Returns its program; undefined unless it was installed to the end. */
+  program(): string | undefined {
+    const program = path.join(this.folder, 'bin', PROGRAM);
+    return fs.existsSync(this.mark) && canRun(program) ? program : undefined;
+  }
+
+  /** Asks, then installs; returns whether it is there now. What goes wrong is said, with the one command to run. */
+  async install(): Promise<boolean> {
+    if (this.busy) {
+      return false;
+    }
+    this.busy = true;
+    try {
+      return await this.ask();
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private get mark(): string {
+    return path.join(this.folder, 'complete');
+  }
+
+  private async ask(): Promise<boolean> {
+    const wheel = this.wheel();
+    if (wheel === undefined) {
+      await advise('This extension was packaged without the server. In a clone of its repository, run:', 'pipx install --force .');
+      return false;
+    }
+    const wanted = vscode.workspace.getConfiguration('agentos').get('python', '').trim() || 'python3';
+    const python = find(wanted);
+    const version = python && (await this.versionOf(python));
+    if (python === undefined || !version || !isGood(version)) {
+      const found = python === undefined ? `${wanted} was not found` : `${python} is ${version ? `Python ${version}` : 'no Python that runs'}`;
+      await advise(
+        `Python 3.${OLDEST_PYTHON} to 3.${NEWEST_PYTHON} is needed, and ${found}. Name one in the setting agentos.python, or run:`,
+        `pipx install --force --python python3.${NEWEST_PYTHON} '${wheel}'`,
+      );
+      return false;
+    }
+    const detail =
+      `A Python environment is made in ${this.folder} with ${python} (${version}). pip installs the server that this extension ` +
+      'carries into it, and fetches what that depends on from the package index that pip is set up for. Nothing else is changed; ' +
+      'to remove it, delete that folder.';
+    const chosen = await vscode.window.showInformationMessage(
+      'Install a private copy of the server, agentos-lsp?',
+      { modal: true, detail },
+      INSTALL,
+    );
+    return chosen === INSTALL && this.make(python, wheel);
+  }
+
+  private async make(python: string, wheel: string): Promise<boolean> {
+    return vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: 'Installing agentos-lsp', cancellable: true },
+      async (progress, cancel) => {
+        const inside = path.join(this.folder, 'bin', 'python');
+        const pip = ['-I', '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', wheel];
+        const steps: [what: string, program: string, args: string[]][] = [
+          ['making a Python environment', python, ['-I', '-m', 'venv', this.folder]],
+          ['fetching and installing', inside, pip],
+          // What it depends on has to be there too, which `--version` does not need.
+          ['trying it', inside, ['-P', '-c', 'import agentos_lsp.cli.serve']],
+        ];
+        await fs.promises.rm(this.folder, { recursive: true, force: true });
+        await fs.promises.mkdir(this.folder, { recursive: true });
+        for (const [what, program, args] of steps) {
+          progress.report({ message: what });
+          const { code, said } = await this.run(program, args, cancel);
+          if (cancel.isCancellationRequested || code !== 0) {
+            await fs.promises.rm(this.folder, { recursive: true, force: true });
+            if (!cancel.isCancellationRequested) {
+              const last = said.trim().split('\n').at(-1) ?? '';
+              // The progress ends before the person has answered.
+              void advise(`The server was not installed: ${what} failed. ${last} The log has all. To install it yourself, run:`, `pipx install --force '${wheel}'`);
+            }
+            return false;
+          }
+        }
+        await fs.promises.writeFile(this.mark, `${path.basename(wheel)}\n`);
+        return true;
+      },
+    );
+  }
+
+  private wheel(): string | undefined {
+    const names = fs.existsSync(this.shipped) ? fs.readdirSync(this.shipped) : [];
+    const name = names.find((one) => one.endsWith('.whl'));
+    return name && path.join(this.shipped, name);
+  }
+
+  private async versionOf(python: string): Promise<string | undefined> {
+    const { code, said } = await this.run(python, ['-I', '-c', 'import platform; print(platform.python_version())']);
+    return code === 0 ? said.trim() : undefined;
+  }
+
+  /** Runs a program to its end; never in the workspace, whose files it must not pick up. */
+  private run(
+    program: string,
+    args: string[],
+    cancel?: vscode.CancellationToken,
+  ): Promise<{ code: number | null; said: string }> {
+    this.log(`${program} ${args.join(' ')}`);
+    return new Promise((resolve) => {
+      const child = spawn(program, args, { cwd: path.parse(program).root, stdio: ['ignore', 'pipe', 'pipe'] });
+      const listening = cancel?.onCancellationRequested(() => child.kill());
+      let said = '';
+      const hear = (piece: Buffer) => {
+        said = (said + piece.toString()).slice(-20_000);
+      };
+      child.stdout.on('data', hear);
+      child.stderr.on('data', hear);
+      const end = (code: number | null) => {
+        listening?.dispose();
+        this.log(said);
+        resolve({ code, said });
+      };
+      child.on('error', (error) => {
+        said += error.message;
+        end(null);
+      });
+      child.on('close', end);
+    });
+  }
+}
+
+function isGood(version: string): boolean {
+  const minor = Number(/^3\.(\d+)/.exec(version)?.[1] ?? 0);
+  return OLDEST_PYTHON <= minor && minor <= NEWEST_PYTHON;
+}
+
+/** Says what is wrong, and the one command to run. */
+async function advise(words: string, command: string): Promise<void> {
+  const chosen = await vscode.window.showErrorMessage(`${words} ${command}`, 'Copy the Command', 'Open Settings');
+  if (chosen === 'Copy the Command') {
+    await vscode.env.clipboard.writeText(command);
+  } else if (chosen === 'Open Settings') {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'agentos.python');
+  }
+}
