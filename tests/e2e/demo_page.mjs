@@ -18,7 +18,8 @@ class Page extends Workbench {
   }
 
   async ready() {
-    await this.page.locator('#status', { hasText: /^Ready\.$/ }).waitFor();
+    // Python's modules are compiled in the page, which a loaded machine takes its time for.
+    await this.page.locator('#status', { hasText: /^Ready\.$/ }).waitFor({ timeout: 180_000 });
   }
 
   says(text) {
