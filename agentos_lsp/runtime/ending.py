@@ -13,7 +13,7 @@ from agentos_lsp.domain import events, policy, tools
 from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.domain.inspection import inspect
 from agentos_lsp.effects.git import merges, updating
-from agentos_lsp.runtime import checkpoints, commit_call, proving, taking_in
+from agentos_lsp.runtime import checkpoints, commit_call, proving, taking_in, trial
 from agentos_lsp.runtime import workspace as workspaces
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
         UserError: The session is not in a state to be merged, or there is no branch to merge into.
     """
     workspace = session.place
+    await trial.put_back(session, workspace)
     into = target(session, wanted.into)
     await taking_in.settle_own(session, workspace, session.rules)
     source_commit = await source(session, workspace)

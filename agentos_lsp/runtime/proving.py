@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from agentos_lsp.domain import events, ids, policy, tree_events
 from agentos_lsp.domain.command import verdict
 from agentos_lsp.effects import agents
-from agentos_lsp.runtime import checkpoints, checks, commit_call, uncut
+from agentos_lsp.runtime import checkpoints, checks, commit_call, trial, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,6 +110,8 @@ async def prove(
     told = await _while_wanted(session, workspace, watch, _with_files(session, workspace, (tip, tree), run))
     if watch.cancelled():
         return Unproven("The merge was cancelled; nothing was changed.")
+    if isinstance(told, Unproven):
+        return told
     if isinstance(told, agents.ToolResult):
         return Unproven(told.text)
     if told:
@@ -140,24 +142,15 @@ async def _while_wanted(session: Session, workspace: Workspace, watch: updating.
 
 async def _with_files(
     session: Session, workspace: Workspace, between: tuple[str, str], act: Callable[[], Awaitable[T]]
-) -> T:
+) -> T | Unproven:
     """Gives the worktree the files of another tree for as long as something is done, and then its own back."""
     commit, tree = between
     await session.record(tree_events.MergeTrialBegan, durable=True, commit=commit, tree=tree)
     try:
-        await checkpoints.exchange(workspace, commit, tree)
+        done = await checkpoints.exchange(workspace, commit, tree)
+        if done.kept:
+            shown = ", ".join(done.kept[:5])
+            return Unproven(f"The checks cannot run on the merged files, since these stand in the way: {shown}.")
         return await act()
     finally:
-        await uncut.finish(put_back(session, workspace))
-
-
-async def put_back(session: Session, workspace: Workspace) -> None:
-    """Gives the worktree its own files back, if it has others for a trial; what was changed meanwhile stays.
-
-    Raises:
-        EffectError: git or the disk failed; it is tried again at the next start.
-    """
-    trial = session.state.trial
-    if trial is not None:
-        done = await checkpoints.exchange(workspace, trial.tree, trial.commit)
-        await session.record(tree_events.MergeTrialEnded, durable=True, kept=done.kept)
+        await uncut.finish(trial.put_back(session, workspace))

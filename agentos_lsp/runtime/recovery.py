@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from agentos_lsp.domain import events
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects.agents import nobody
-from agentos_lsp.runtime import ending, proving, readying
+from agentos_lsp.runtime import ending, readying, trial
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -69,7 +69,7 @@ async def recover(one: Session, log: Sequence[events.AnyEvent], reopen: Callable
             events.FailureRecorded, where="worktree", message=message, hint="Merge what was committed, or discard."
         )
     else:
-        await proving.put_back(one, workspace)
+        await trial.is_over(one, workspace)
     await ending.settle_commit(one)
     await one.recover(log)
     return "equip"

@@ -18,7 +18,7 @@ from agentos_lsp.domain import approval, events, ids, model_events, policy, revi
 from agentos_lsp.domain.errors import AgentosError, ProviderError, UserError
 from agentos_lsp.effects import agents
 from agentos_lsp.effects.agents import prepared
-from agentos_lsp.runtime import checkpoints, desk, history, journal, tool_call, uncut
+from agentos_lsp.runtime import checkpoints, desk, history, journal, tool_call, trial, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
@@ -366,6 +366,10 @@ class Session:
     async def _play(self, prompt: state.Prompt) -> None:
         assert self._agent is not None  # noqa: S101 - a prompt was given only to an equipped session
         try:
+            self._halted = True
+            if not await trial.is_over(self, self.place):
+                return
+            self._halted = False
             if self.state.turn is None:
                 await checkpoints.before_turn(self, self.place)
                 turn = ids.TurnId(self._world.new_id())

@@ -1,11 +1,14 @@
 """The policy's checks before a merge: on exactly the files that the branch would hold, and none of them left behind."""
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
 from agentos_lsp.domain import ids
+from agentos_lsp.domain.errors import EffectError
+from agentos_lsp.effects.git import updating
 from agentos_lsp.runtime import ending, merging
 from tests.runtime import support
 
@@ -161,3 +164,56 @@ async def test_after_a_crash_the_worktree_has_its_own_files_again(house, event):
         assert not (folder / "mine.txt").exists()
         assert house.git("status", "--porcelain", cwd=folder) == ""
     assert house.verify(name) is None
+
+
+async def test_a_disk_that_is_full_when_files_are_put_back_stops_the_session_until_it_is_mended(house, monkeypatch):
+    full = False
+    put = updating.put
+
+    def failing(*given):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(*given)
+
+    monkeypatch.setattr(updating, "put", failing)
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": "print('fine')\n"})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        house.commit("mine", {"a.txt": "one\n2\nthree\n"})
+        merging_now = asyncio.ensure_future(desk.merge(name))
+        await desk.event("check.started", 2)
+        full = True
+        with pytest.raises(EffectError, match="No space left"):
+            await merging_now
+        file = folder_of(await desk.state(name)) / "a.txt"
+        assert ((await desk.state(name)).trial is not None, file.read_text()) == (True, "one\n2\nthree\n")
+        with pytest.raises(EffectError, match="No space left"):
+            await desk.merge(name)
+        turns = len(desk.of("turn.started"))
+        await desk.runtime.prompt(ids.SessionId(name), "Go on", "a test")
+        failed = await desk.event("failure.recorded")
+        assert "still has the files of a merge" in failed.message
+        full = False
+        await desk.runtime.resume(ids.SessionId(name), "a test")
+        await desk.event("turn.started", turns + 1)
+        assert file.read_text() == "one\ntwo\nthree\n"
+        assert (await desk.state(name)).trial is None
+        await desk.event("turn.finished", turns + 1)
+
+
+async def test_what_stands_in_the_way_of_the_merged_files_is_named_and_no_check_runs(house):
+    async with house.open() as desk:
+        house.commit("a check", {"check.py": "print('fine')\n", ".gitignore": "build/\n"})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        folder = folder_of(await desk.state(name))
+        (folder / "build").mkdir()
+        (folder / "build/kept").write_text("ignored\n")
+        house.git("rm", "-q", ".gitignore")
+        house.commit("a file where a folder is", {"build": "x\n"})
+        refused = await desk.merge(name)
+        assert "stand in the way: build" in refused.message
+        assert len(desk.of("check.started")) == 1
+        assert (folder / "build/kept").read_text() == "ignored\n"
+        assert (await desk.state(name)).trial is None

@@ -7,6 +7,7 @@ between two checkpoints, through `beneath`, and only files that still are as the
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,10 +177,18 @@ def restore(worktree: Worktree, now: str, target: str) -> Restored:
         return Restored(files, tuple(sorted(kept)))
 
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What says nothing of the file, but that nobody could write it."""
+
+
 def _replaced(
     repository: Repository, root: int, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None
 ) -> bool:
-    """Replaces one file if it is what it was; returns whether it is as wanted now."""
+    """Replaces one file if it is what it was; returns whether it is as wanted now.
+
+    Raises:
+        OSError: The disk failed.
+    """
     if trees.SUBMODULE in {was.mode if was else 0, wanted.mode if wanted else 0}:
         return False
     try:
@@ -192,7 +201,9 @@ def _replaced(
             beneath.remove(root, path)
         else:
             updating.put(repository, root, path, wanted)
-    except OSError:
+    except OSError as error:
+        if error.errno in _DISK:
+            raise
         return False
     return True
 
