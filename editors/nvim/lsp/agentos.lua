@@ -51,6 +51,10 @@ end
 
 ---Says that something waits, and leaves the answer to the session's page: a list that pops up while a person types would
 ---take a key as the answer.
+---@param err lsp.ResponseError?
+---@param params lsp.ShowMessageRequestParams
+---@param ctx lsp.HandlerContext
+---@return any
 local function ring(err, params, ctx)
   if options().bell == 'select' then
     return vim.lsp.handlers['window/showMessageRequest'](err, params, ctx)
@@ -61,6 +65,8 @@ local function ring(err, params, ctx)
 end
 
 ---Says what became of an answer that did not count: the request had changed, or somebody was faster.
+---@param err lsp.ResponseError?
+---@param result table?
 local function on_answered(err, result)
   if err then
     vim.notify(err.message, vim.log.levels.ERROR, { title = 'agentos' })

@@ -95,6 +95,9 @@ local function loaded()
 end
 
 ---Answers `workspace/textDocumentContent/refresh`. What changed may be a merge, so files are looked at again too.
+---@param params { uri: string }
+---@param ctx lsp.HandlerContext
+---@return vim.NIL
 function M.refresh(_, params, ctx)
   local client = assert(vim.lsp.get_client_by_id(ctx.client_id))
   for _, buffer in ipairs(loaded()) do
