@@ -25,6 +25,7 @@ from pathlib import Path
 from agentos_lsp.cli import editor
 from agentos_lsp.domain import events, ids
 from agentos_lsp.effects import store
+from tests import conftest
 from tests.server import runtime_support
 
 CALLS = 200
@@ -114,6 +115,8 @@ def main():
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     report("noise of a wait of 1 ms", noise())
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        # As in a test: a home of its own, so that no setting of this machine is in the figures.
+        conftest.isolate(Path(folder) / "home")
         house = runtime_support.House(Path(folder))
         house.make_repository()
         asyncio.run(over_stdio(house, chosen.rounds))

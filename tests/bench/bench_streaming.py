@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests import conftest
 from tests.effects.providers.model_server import MODEL, ModelServer, Say, stream
 from tests.effects.providers.support import KINDS
 from tests.server import runtime_support as rt
@@ -74,4 +75,7 @@ async def main():
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # As in a test: a home of its own, so that no setting of this machine is in the number.
+    with tempfile.TemporaryDirectory(prefix="agentos-bench-") as own:
+        conftest.isolate(Path(own))
+        asyncio.run(main())
