@@ -6,13 +6,14 @@ The only way into the classifier. It is total: every string gets a verdict, and 
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import allowlist, opaque, rules, verbs, walk, wrapper_table
+from agentos_lsp.domain.command import allowlist, opaque, rules, secrets, verbs, walk, wrapper_table
 from agentos_lsp.domain.command.effects import Deletes, Reads, ReadsOnly
 from agentos_lsp.domain.command.families import table
-from agentos_lsp.domain.command.invocation import Glob, Known, Prefix
+from agentos_lsp.domain.command.invocation import Glob, Known, Prefix, Target
 from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.command.syntax import Span
 from agentos_lsp.domain.command.verdict import Assessment, Part, Reason, Verdict
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 16
 _FEEDING = frozenset(("xargs", "gxargs"))
-# With these, what find finds may lie behind a link.
-_FOLLOWING = frozenset((Known("-L"), Known("-H"), Known("-follow"), Known("--follow")))
+# With these, what find finds may lie behind a link, or a command runs where it was found.
+_STRAYING = frozenset(
+    ("-L", "-H", "-follow", "-execdir", "-ok", "-okdir", "-lname", "-ilname", "-xtype", "-files0-from")
+)
 _CERTAIN = (Known, Glob)
 _SOMEWHERE = Surroundings(cwd="/worktree", worktree="/worktree")
 _EXAMPLES = 5
@@ -152,18 +155,23 @@ def _why_not_built_in(invocation: Invocation, effects: tuple[Effect, ...], step:
 
 def _hands_on(invocation: Invocation) -> bool:
     """Tells whether a wrapper does nothing but start commands, each of them a part of its own, on what is here."""
-    if invocation.name in wrapper_table.SWEEPING:
-        return _FOLLOWING.isdisjoint(invocation.arguments)
-    return invocation.name in wrapper_table.PLAIN
+    if invocation.name in wrapper_table.PLAIN:
+        return True
+    words = [argument.text if isinstance(argument, Known) else "" for argument in invocation.arguments]
+    strays = any(word in _STRAYING for word in words) or any(
+        first == "-type" and "l" in second for first, second in itertools.pairwise(words)
+    )
+    named = any(".git" in word or secrets.is_secret(Target(None, "unknown", under=True, shown=word)) for word in words)
+    return invocation.name in wrapper_table.FINDING and not strays and not named
 
 
 def _found(invocation: Invocation, effects: tuple[Effect, ...]) -> tuple[Invocation, tuple[Effect, ...]]:
     """Takes the names that find found, or that were fed apart by NULs, for what they are: files below a folder.
 
-    That counts for reading only; where anything else is done to them, nothing is taken for certain.
+    That counts for reading in the worktree only; where anything else is done to them, nothing is taken for certain.
     """
-    swept = not wrapper_table.SWEEPING.isdisjoint(invocation.wrappers)
-    if not swept and _FEEDING.isdisjoint(invocation.wrappers):
+    reached = frozenset(invocation.wrappers)
+    if reached.isdisjoint(wrapper_table.FINDING | _FEEDING) or not reached.isdisjoint(("fd", "fdfind")):
         return invocation, effects
     arguments = tuple(
         Glob(f"{argument.text}*", argument.text)
@@ -175,9 +183,13 @@ def _found(invocation: Invocation, effects: tuple[Effect, ...]) -> tuple[Invocat
         return invocation, effects
     named = replace(invocation, arguments=arguments)
     reading = table.effects(named)
-    if all(isinstance(effect, (Reads, ReadsOnly)) for effect in reading):
+    if all(isinstance(effect, ReadsOnly) or _is_here(effect) for effect in reading):
         return named, reading
     return invocation, effects
+
+
+def _is_here(effect: Effect) -> bool:
+    return isinstance(effect, Reads) and effect.target.place in ("worktree", "scratch")
 
 
 def _swept(effect: Effect) -> Effect:

@@ -103,7 +103,8 @@ def placed(word: Argument, mark: str, item: Argument) -> Argument:
         case Known(found):
             return Known(text.replace(mark, found))
         case Prefix(found, _):
-            return Prefix(before + found, quoted=True)
+            # What stands behind the mark may climb out of where the item is, so the word is no item any more.
+            return Prefix(before + found, quoted=False)
         case Glob() | Unknown():
             return Prefix(before, quoted=True) if before else Unknown(mark + after, quoted=True)
         case _:

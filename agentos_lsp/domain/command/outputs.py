@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = frozenset(
     (
         *("echo", "printf", "cat", "tee", "pwd", "which", "command", "type", "base64", "xxd", "rev", "tr"),
-        *("dirname", "basename", "git", "find", "ls", "rg", "grep"),
+        *("dirname", "basename", "git", "find", "ls"),
     )
 )
 # What stands in a text for what is not certain.
@@ -75,10 +75,6 @@ def printed(  # noqa: C901, PLR0912 - one arm per program
         case "ls" if any(word.startswith("-") and "d" in word and not word.startswith("--") for word in rest):
             named = [word for word in rest if not word.startswith("-")]
             return "".join(f"{word}\n" for word in named) if named else None
-        case "git" if rest[:1] == ["ls-files"] and _stays(rest):
-            return f"./{HOLE}\n"
-        case "rg" | "grep" if _lists(rest) and _stays(rest):
-            return f"./{HOLE}\n"
         case "git" if cwd is not None:
             return _of_git(rest, cwd, scope.surroundings)
         case "tr" if stdin is not None:
@@ -154,28 +150,6 @@ def _found(words: list[str]) -> str | None:
     return "".join(f"{start.rstrip('/')}/{HOLE}\n" for start in starts or ["."])
 
 
-def _lists(words: list[str]) -> bool:
-    """Whether a search prints nothing but names of files below the folder that it runs in."""
-    named = {
-        "-l",
-        "-rl",
-        "-lr",
-        "-il",
-        "-ril",
-        "-lri",
-        "--files",
-        "--files-with-matches",
-        "-L",
-        "--files-without-match",
-    }
-    return not named.isdisjoint(words)
-
-
-def _stays(words: list[str]) -> bool:
-    """Whether no word names a place that is not below the folder."""
-    return not any(word.startswith(("/", "~")) or ".." in word or word == "--full-name" for word in words)
-
-
 def _of_git(words: list[str], cwd: str, surroundings: Surroundings) -> str | None:
     """What git says of the worktree and its branch."""
     match words:
@@ -189,7 +163,9 @@ def _of_git(words: list[str], cwd: str, surroundings: Surroundings) -> str | Non
 
 
 def _translated(words: list[str], text: str) -> str | None:
-    """`tr`: one set deleted, or one put in place of another."""
+    """`tr`: one set deleted, or one put in place of another; what a hole would become nobody knows."""
+    if HOLE in text:
+        return None
     if len(words) == 2 and words[0] == "-d":
         return text.translate(dict.fromkeys(map(ord, _set(words[1]))))
     if len(words) != 2 or words[0].startswith("-"):

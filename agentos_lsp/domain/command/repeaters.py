@@ -30,7 +30,7 @@ def xargs(invocation: Invocation, _: Callable[[Argument], str]) -> Iterator[Inne
     added: tuple[Argument, ...] = (Unknown("what xargs reads", quoted=False),)
     if invocation.stdin is not None and not parsed.has("--arg-file"):
         added = tuple(inside.item(text) for text in invocation.stdin.replace("\0", " ").split())
-        if not parsed.has("--null") and Known("-0") not in invocation.arguments[: -len(inner) or None]:
+        if not _is_fed_apart(invocation.arguments[: len(invocation.arguments) - len(inner)]):
             # A blank in a name makes two words of it.
             added = tuple(replace(item, quoted=False) if isinstance(item, Prefix) else item for item in added)
     marks = [inside.text_of(mark) for mark in parsed.values("-I", "-J", "--replace")]
@@ -51,6 +51,13 @@ def xargs(invocation: Invocation, _: Callable[[Argument], str]) -> Iterator[Inne
         yield Command((*inner, *added))
     if parsed.strange or parsed.unsure or parsed.globbed:
         yield from inside.candidates((*invocation.arguments, *added))
+
+
+def _is_fed_apart(given: tuple[Argument, ...]) -> bool:
+    """Tells whether xargs takes names apart at NULs, and has no option that could say otherwise."""
+    texts = [inside.text_of(argument) for argument in given]
+    plain = {"-0", "--null", "-r", "--no-run-if-empty", "-t", "-n", "-P", "-L"}
+    return texts[:1] in (["-0"], ["--null"]) and all(text in plain or text.isdecimal() for text in texts)
 
 
 def parallel(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[Inner]:

@@ -162,7 +162,7 @@ def reads(target: Target, *, content: bool = True) -> Reason | None:
     A file that is named like a secret is for a person to show, wherever it lies; `content` is false for a mere listing.
     """
     match target.place:
-        case "worktree" | "scratch" if content and secrets.is_secret(target):
+        case "worktree" | "scratch" | "git" if content and secrets.is_secret(target):
             return _review("secret", f"It reads {_name(target)}, which by its name may hold secrets.")
         case "worktree" | "root" | "scratch" | "null":
             return None

@@ -5,6 +5,7 @@ The only place that lists them. It goes by the name alone: what is in a file is 
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import re
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ _NAMES = re.compile(
 )
 # Names of examples, which are made to be shown.
 _SHOWN = re.compile(r".*\.(?:example|sample|template|tmpl|dist|defaults?|schema|md|d\.ts)", re.IGNORECASE)
+# Hidden files that a pattern such as `.e*` may stand for.
+_HIDDEN = (".env", ".env.local", ".envrc", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials", ".htpasswd")
 _HINT = re.compile(
     r"env|rc|key|pem|p12|pfx|jks|kdbx|ppk|asc|gpg|tf|cred|secret|id_|pass|pgp|cnf|cfg|vault|boto|account|kube"
 )
@@ -35,7 +38,10 @@ def is_secret(target: Target) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _is_named(path: str) -> bool:
-    name = path[-512:].rstrip("/").rpartition("/")[2].strip("*?")
+    pattern = path[-512:].rstrip("/").rpartition("/")[2]
+    if pattern[:1] == "." and any(fnmatch.fnmatchcase(name, pattern) for name in _HIDDEN):
+        return True
+    name = pattern.strip("*?")
     if _HINT.search(name.casefold()) is None or _SHOWN.fullmatch(name):
         return False
     return _NAMES.fullmatch(name) is not None

@@ -67,6 +67,7 @@ watch | 0 | -b,--beep -c,--color -C,--no-color -d,--differences? -e,--errexit -g
 PLAIN = ("timeout", "gtimeout", "nice", "gnice", "stdbuf", "gstdbuf", "time", "gtime", "xargs", "gxargs")
 # Programs that run a command for all that they find below a folder.
 SWEEPING = frozenset(("find", "gfind", "fd", "fdfind"))
+FINDING = frozenset(("find", "gfind"))
 
 # Subcommands of package runners and containers after which a command stands: words | operands before it | options
 _VERBS = """
