@@ -103,11 +103,12 @@ def edit(paths: Sequence[str]) -> str:
     return f"A person edited {shown} in your worktree; read it again before you change it."
 
 
-def restored(number: int) -> str:
-    """Says to an agent that its worktree's files are those of a checkpoint."""
+def restored(number: int, kept: Sequence[str]) -> str:
+    """Says to an agent that its worktree's files are those of a checkpoint, but for some."""
     when = "where the session began" if number == 0 else f"at checkpoint {number}"
+    but = f", but for {', '.join(kept[:SHOWN_PATHS])}" if kept else ""
     return (
-        f"A person brought the files of your worktree back to how they were {when}; your commits stay. Look at the"
+        f"A person brought the files of your worktree back to how they were {when}{but}; your commits stay. Look at the"
         " change with git, and read files again before you change them."
     )
 

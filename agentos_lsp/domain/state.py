@@ -368,9 +368,10 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case tree_events.CheckpointRestoreAttempted():
             undone = f"restore it again, or checkpoint {event.undo} to undo it"
             notice = f"Checkpoint {event.number} is being restored. If this stays here it was cut off: {undone}."
-            return replace(state, notice=notice, review=reviewed.noted(state.review, reviewed.restored(event.number)))
+            return replace(state, notice=notice)
         case tree_events.CheckpointRestored():
-            return replace(state, notice=f"The files are those of checkpoint {event.number}.")
+            told = reviewed.noted(state.review, reviewed.restored(event.number, event.kept))
+            return replace(state, notice=f"The files are those of checkpoint {event.number}.", review=told)
         case tree_events.WorktreeReadied():
             notice = f"Not copied: {', '.join(event.left[:5])}." if event.left else state.notice
             return replace(state, notice=notice, offered=event.offered)

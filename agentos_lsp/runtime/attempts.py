@@ -12,6 +12,8 @@ from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.domain.inspection import changed, inspect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentos_lsp.domain.ids import SessionId
     from agentos_lsp.domain.state import SessionState
     from agentos_lsp.runtime.session import Session
@@ -122,9 +124,25 @@ async def keep(runtime: Runtime, name: SessionId, by: str) -> dict[SessionId, Lo
     """Keeps one session and discards the others on its task; each can be had back for 30 days.
 
     Raises:
-        UserError: See `rest`; nothing was discarded.
+        UserError: See `rest`; or it ended while others were discarded.
     """
-    lost = await rest(runtime, name)
-    for other in lost:
-        await runtime.discard(other, by)
-    return lost
+    group = (await runtime.state(name)).group
+    async with runtime.keeping[group or name]:
+        lost = await rest(runtime, name)
+        for other in lost:
+            kept = await runtime.state(name)
+            if not kept.is_live and kept.ended != "merged":
+                message = f"{name} has ended ({kept.status}) meanwhile, so {other} was not discarded."
+                raise UserError(message, "Look at the comparison again.")
+            await runtime.discard(other, by)
+        return lost
+
+
+def words(lost: Mapping[SessionId, Losses]) -> str:
+    """Says in a few words what discarding sessions loses."""
+    told: list[str] = []
+    for name, it in lost.items():
+        sizes = ((len(it.commits), "commit"), (len(it.uncommitted), "uncommitted file"))
+        what = ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in sizes if count)
+        told.append(f"{name} ({what or 'nothing of its own'})")
+    return ", ".join(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import diff, events, ids, review_policy, state
@@ -34,6 +35,8 @@ class Reader:
     def __init__(self, store: Log, sessions: Mapping[ids.SessionId, Session]) -> None:
         self._store = store
         self._owned = sessions
+        self.keeping: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held by whoever keeps one of several sessions on a task, by the name of the first."""
 
     def states(self) -> tuple[SessionState, ...]:
         """Returns every session's state that this runtime owns, the oldest first."""

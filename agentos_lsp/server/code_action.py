@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
-from agentos_lsp.domain import review
-from agentos_lsp.domain.errors import UserError
+from agentos_lsp.domain import ids, review
+from agentos_lsp.domain.errors import AgentosError, UserError
+from agentos_lsp.runtime import attempts
 from agentos_lsp.server import finding_actions, protocol, publish_diagnostics, text_document_content
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ async def of(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeActio
             if diagnostic.source == publish_diagnostics.SOURCE and diagnostic.range.start.line == anchor.line
         ]
         # None is preferred: editors have a key that applies what is preferred without showing it.
+        commands = _commands(client, runtime, anchor)
+        if anchor.kind == "attempt" and client.may("merge"):
+            commands = await _keep(runtime, anchor)
         found += [
-            lsp.CodeAction(title=command.title, kind=KIND, diagnostics=shown, command=command)
-            for command in _commands(client, runtime, anchor)
+            lsp.CodeAction(title=command.title, kind=KIND, diagnostics=shown, command=command) for command in commands
         ]
     return found
 
@@ -81,8 +84,6 @@ def _commands(client: Client, runtime: Runtime, anchor: review.Anchor) -> list[l
         return [*(_mend(runtime, anchor) if client.may("steer") else []), _sides(anchor)]
     if anchor.kind == "offer" and client.may("steer"):
         return _set_up(runtime, anchor)
-    if anchor.kind == "attempt" and client.may("merge"):
-        return _keep(runtime, anchor)
     return _kept(client, anchor) if anchor.kind == "checkpoint" else []
 
 
@@ -135,15 +136,14 @@ def _set_up(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
     return [lsp.Command(f"Ask the agent to run the setup of {offer.file}", "agentos.session.prompt", arguments=[asked])]
 
 
-def _keep(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
-    """Returns the way to keep one of several sessions on a task."""
-    states = runtime.states()
-    group = next((one.group for one in states if one.session == anchor.session), None)
-    others = [one.session for one in states if one.group == group and one.is_live and one.session != anchor.session]
-    if group is None or not others:
+async def _keep(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
+    """Returns the way to keep one of several sessions on a task, with what discarding the others loses."""
+    try:
+        lost = await attempts.rest(runtime, ids.SessionId(anchor.session))
+    except AgentosError:
         return []
     kept = {"session": anchor.session, "confirm": True}
-    title = f"Keep {anchor.session} and discard {', '.join(others)}"
+    title = f"Keep {anchor.session} and discard {attempts.words(lost)}"
     return [lsp.Command(title, "agentos.session.keep", arguments=[kept])]
 
 

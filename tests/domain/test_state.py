@@ -93,3 +93,11 @@ def test_an_event_about_a_call_that_is_not_known_changes_nothing_else():
     after = state.fold([*began, support.event("command.output", 2)])
     assert after.calls == {}
     assert isinstance(support.event("command.output", 2), events.CommandOutput)
+
+
+def test_a_restore_is_told_to_the_agent_once_it_is_done_with_what_was_left():
+    begun = state.fold(support.log("session.started", "worktree.created", "checkpoint.restore_attempted"))
+    assert begun.review.notes == ()
+    done = state.apply(begun, support.event("checkpoint.restored", 4, kept=("c.py",)))
+    assert done.review.notes[0].startswith("A person brought the files")
+    assert "where the session began, but for c.py; your commits stay" in done.review.notes[0]

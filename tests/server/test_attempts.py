@@ -1,7 +1,10 @@
 """Several sessions on one task, as an editor sees them: started together, compared, one of them kept."""
 
+import asyncio
 from pathlib import Path
 
+from agentos_lsp.domain import ids
+from agentos_lsp.runtime import attempts
 from tests.server import runtime_support
 
 CHANGE = {"edit": {"path": "a.txt", "old": "one", "new": "ONE"}}
@@ -65,13 +68,23 @@ async def test_one_is_kept_and_what_the_others_lose_is_said_before(tmp_path):
         assert all(len(row["commits"]) == 1 for row in told["sessions"])
         lines = (await screen.content(answer["page"])).split("\n")
         (keep,) = await screen.actions(answer["page"], lines.index(f"- {kept} [idle]"))
-        assert keep["title"] == f"Keep {kept} and discard {', '.join(others)}"
+        assert keep["title"] == f"Keep {kept} and discard {', '.join(f'{other} (1 commit)' for other in others)}"
         assert (await screen.choose(keep))["discarded"] is True
         statuses = {one.session: one.status for one in await house.runtime.all_states()}
         assert statuses == {kept: "idle", others[0]: "discarded", others[1]: "discarded"}
         assert len(house.git("for-each-ref", "refs/agentos/removed").splitlines()) == 2
         assert (await screen.refusal("agentos.session.keep", {"session": kept, "confirm": True})).data["hint"]
         assert "its worktree is gone" in await screen.content(answer["page"])
+
+
+async def test_of_two_that_are_kept_at_once_one_is(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        answer = await started(house, screen, 2, CHANGE, {"commit": "Shout"})
+        both = [attempts.keep(house.runtime, ids.SessionId(name), "x") for name in answer["sessions"]]
+        done = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(one).__name__ for one in done) == ["UserError", "dict"]
+        statuses = sorted(one.status for one in await house.runtime.all_states())
+        assert statuses == ["discarded", "idle"]
 
 
 async def test_a_session_that_is_alone_has_nobody_to_be_compared_with(tmp_path):
