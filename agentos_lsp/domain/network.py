@@ -37,7 +37,6 @@ HOSTS = (
     # Go
     "proxy.golang.org",
     "sum.golang.org",
-    "storage.googleapis.com",
     # Ruby, PHP, Elixir, Haskell, Perl, Dart
     "rubygems.org",
     "index.rubygems.org",

@@ -95,8 +95,8 @@ class Gate:
         cleared = clearance.cleared
         timeout = DEFAULT_TIMEOUT if request.timeout_s is None else timedelta(seconds=request.timeout_s)
         granted = await self._granted(call, clearance)
-        await self._started(cleared, None)
         try:
+            await self._started(cleared, None)
             finished = await self._workspace.runner.run(
                 cleared,
                 limit=min(timeout, MAX_TIMEOUT),
@@ -106,6 +106,8 @@ class Gate:
         except asyncio.CancelledError:
             await self._cut_off(call)
             raise
+        finally:
+            granted.end()
         await uncut.finish(self._finished(call, finished))
         done = agents.ToolResult(ok=finished.exit_code == 0, text=clearance.comment + _tell(finished))
         return _with(done, await self.settle(call))
@@ -120,16 +122,18 @@ class Gate:
         if isinstance(clearance, agents.ToolResult):
             return clearance
         granted = await self._granted(call, clearance)
-        await self._started(clearance.cleared, request.name)
         try:
+            await self._started(clearance.cleared, request.name)
             report = await self._workspace.runner.start(
                 clearance.cleared,
                 request.name,
                 on_end=lambda finished: self._finished(call, finished),
                 granted=granted,
             )
-        except asyncio.CancelledError:
-            await self._cut_off(call)
+        except BaseException as error:
+            granted.end()
+            if isinstance(error, asyncio.CancelledError):
+                await self._cut_off(call)
             raise
         self._journal.beside(report)
         return agents.ToolResult(

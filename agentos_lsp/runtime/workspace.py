@@ -6,6 +6,7 @@ It holds no state of the session but its place on disk: that is in the log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import diff, ids, policy
 from agentos_lsp.domain.command import surroundings as around
-from agentos_lsp.domain.errors import EffectError, UserError
+from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.domain.inspection import changed
 from agentos_lsp.effects import config
 from agentos_lsp.effects.files import outcomes
@@ -398,7 +399,9 @@ class Workspace:
             trailers = {"AgentOS-Session": self.session}
             with self.agents_git.following(staged.staged.parent) as follow:
                 made = self.git.commit(self.worktree, staged.staged, message, who, trailers, self.now())
-                follow(made)
+                with contextlib.suppress(AgentosError):
+                    # The commit is made; the agent's git is brought after it when it is looked at next.
+                    follow(made)
             return made
 
         return await asyncio.to_thread(make)

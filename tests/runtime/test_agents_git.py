@@ -233,6 +233,24 @@ async def test_the_commit_tool_and_the_agents_git_stay_in_step(ours):
     assert (ours.root / "staged.txt").read_text() == "staged\n"
 
 
+async def test_a_commit_that_was_made_is_recorded_though_the_agents_git_cannot_follow_at_once(ours):
+    async with open_(ours) as desk:
+        name = await desk.play(
+            [
+                *lines('g=$(git rev-parse --git-dir); rm "$g/index"; mkdir "$g/index"; touch "$g/index/x"'),
+                write("a.txt", "edited\n"),
+                {"commit": "By the tool", "expect": "ok"},
+                *lines('rm -r "$(git rev-parse --git-dir)/index"'),
+                *lines("git status --porcelain", "git log -1 --format=%s"),
+            ]
+        )
+        now = await desk.state(name)
+        (made,) = desk.of("commit.made")
+        assert desk.of("commits.set_aside") == desk.of("commits.found") == []
+        assert own(ours, name) == tip(ours, name) == now.head == made.commit
+        assert [row[2] for row in told(now)] == ["", "By the tool\n"]
+
+
 async def test_what_is_set_aside_leaves_the_agents_git_at_the_sessions_branch_with_its_files_staged(ours):
     async with open_(ours) as desk:
         name = await desk.play(

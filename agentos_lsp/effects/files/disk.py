@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import TYPE_CHECKING
 from agentos_lsp.effects.files import sizes, tree, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_SHALLOW = 10  # So deep that the longest names still fit in a path of 4096 bytes.
 
 
 class OnDisk:
@@ -38,7 +42,8 @@ class OnDisk:
 
     def remove_folder(self, folder: Path) -> None:
         """Removes a folder with all in it."""
-        shutil.rmtree(folder, ignore_errors=True)
+        for piece in _shallow(str(folder)):
+            shutil.rmtree(piece, ignore_errors=True)
 
     def remove_file(self, file: Path) -> None:
         """Removes a file if it is there."""
@@ -73,3 +78,24 @@ class OnDisk:
             return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - one lstat, on any text
         except (OSError, ValueError):
             return None
+
+
+def _shallow(folder: str) -> Iterator[str]:
+    """Yields a folder, and what was moved out of its depths, each so shallow that it can be removed by recursion."""
+    waiting, numbers = [folder], itertools.count()
+    while waiting:
+        top = waiting.pop()
+        below = [(top, 0)]
+        while below:
+            at, depth = below.pop()
+            with contextlib.suppress(OSError), os.scandir(at) as rows:
+                for row in rows:
+                    if not row.is_dir(follow_symlinks=False):
+                        continue
+                    if depth < _SHALLOW:
+                        below.append((row.path, depth + 1))
+                        continue
+                    aside = f"{folder}.deep-{next(numbers)}"
+                    os.rename(row.path, aside)  # noqa: PTH104 - both are text
+                    waiting.append(aside)
+        yield top

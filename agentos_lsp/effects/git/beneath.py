@@ -109,7 +109,9 @@ def _read_file(descriptor: int, limit: int | None) -> Seen | None:
         mode = trees.PROGRAM if seen.st_mode & stat.S_IXUSR else trees.FILE
         if limit is not None and seen.st_size > limit:
             return Seen(mode, None, seen)
-        return Seen(mode, file.read(), seen)
+        # It may grow while it is read.
+        data = file.read() if limit is None else file.read(limit + 1)
+        return Seen(mode, None if limit is not None and len(data) > limit else data, seen)
 
 
 def write(root: int, path: bytes, data: bytes, mode: int, temporary: bytes) -> os.stat_result:

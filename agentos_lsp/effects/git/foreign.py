@@ -55,6 +55,7 @@ class Foreign:
         self._budget = budget if budget is not None else Budget()
         self._root = beneath.open_folder(folder)
         self._packs: list[foreign_packs.Pack] | None = None
+        self._cache = foreign_packs.Cache()
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -145,16 +146,18 @@ class Foreign:
             return
         if len(names) > MOST_PACKS:
             raise UnfitError(f"it has {len(names)} packs, more than {MOST_PACKS}; run `git gc` in the worktree")
+        room = foreign_packs.LARGEST_INDEX
         for name in sorted(names):
-            index = self._bytes(b"objects/pack/" + os.fsencode(name), foreign_packs.LARGEST_INDEX)
+            index = self._bytes(b"objects/pack/" + os.fsencode(name), room)
             pack = self._open(b"objects/pack/" + os.fsencode(name.removesuffix(".idx") + ".pack"))
             if pack is None:
                 continue
             if index is None:
                 os.close(pack)
                 continue
+            room -= len(index)
             try:
-                into.append(foreign_packs.Pack(index, pack, self._budget))
+                into.append(foreign_packs.Pack(index, pack, self._budget, self._cache))
             except BaseException:
                 os.close(pack)
                 raise

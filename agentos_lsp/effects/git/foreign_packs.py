@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 import zlib
 from bisect import bisect_left
 from collections import OrderedDict
@@ -21,10 +22,15 @@ LARGEST = 128 << 20
 """The largest object that is taken, in bytes."""
 
 LARGEST_INDEX = 64 << 20
-"""The largest index of a pack: about two million objects."""
+"""How large the indexes of all packs together may be: about two million objects."""
 
-WORK_BYTES = 4 << 30
+WORK_BYTES = 1 << 30
 """How much is read and unpacked at one time."""
+
+WORK_S = 60.0
+"""How long that may take."""
+
+_INSTRUCTION_BYTES = 256  # What one instruction of a difference counts for, however little it copies.
 
 _DEEPEST = 4096  # Source: git-pack-objects(1), --depth: the most that git itself makes is 4095.
 _CACHE_BYTES = 32 << 20
@@ -43,20 +49,42 @@ class UnfitError(EffectError):
 
 
 class Budget:
-    """How much more may be read and unpacked, in bytes."""
+    """How much more may be read and unpacked, in bytes, and until when."""
 
-    def __init__(self, left: int = WORK_BYTES) -> None:
+    def __init__(self, left: int = WORK_BYTES, seconds: float = WORK_S) -> None:
         self._left = left
+        self._until = time.monotonic() + seconds
 
     def take(self, count: int) -> None:
         """Uses some of it up.
 
         Raises:
-            UnfitError: It is used up.
+            UnfitError: It is used up, or it took too long.
         """
         self._left -= count
-        if self._left < 0:
+        if self._left < 0 or time.monotonic() > self._until:
             raise UnfitError("it is too much to be read at once; commit less at a time")
+
+
+class Cache:
+    """What was unpacked last, for what rests on it; shared by all packs of a directory, and bounded."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, int], tuple[Kind, bytes]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, pack: int, offset: int) -> tuple[Kind, bytes] | None:
+        """Returns what is at an offset of a pack, if it is still known."""
+        return self._kept.get((pack, offset))
+
+    def keep(self, pack: int, offset: int, found: tuple[Kind, bytes]) -> None:
+        """Keeps it as far as there is room; a big one is not kept."""
+        if len(found[1]) > _CACHE_BYTES // 4 or (pack, offset) in self._kept:
+            return
+        self._kept[pack, offset] = found
+        self._bytes += len(found[1])
+        while self._bytes > _CACHE_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1][1])
 
 
 class Pack:
@@ -66,17 +94,17 @@ class Pack:
         index: The index, whole.
         pack: The pack's descriptor.
         budget: What may be used up.
+        cache: What is known already.
 
     Raises:
         UnfitError: The index is none.
     """
 
-    def __init__(self, index: bytes, pack: int, budget: Budget) -> None:
+    def __init__(self, index: bytes, pack: int, budget: Budget, cache: Cache) -> None:
         self._index = index
         self._pack = pack
         self._budget = budget
-        self._kept: OrderedDict[int, tuple[Kind, bytes]] = OrderedDict()
-        self._kept_bytes = 0
+        self._cache = cache
         if index[:8] != b"\xfftOc\0\0\0\2" or len(index) < _FIRST_NAME + 40:
             raise UnfitError("a pack's index is broken or of a form that is not understood")
         self._fanout: tuple[int, ...] = struct.unpack_from(">256I", index, 8)
@@ -84,6 +112,8 @@ class Pack:
         self._offsets = _FIRST_NAME + self._count * 24
         if len(index) < self._offsets + self._count * 4 + 40:
             raise UnfitError("a pack's index is shorter than it says")
+        if len(index) > self._offsets + self._count * 12 + 40:
+            raise UnfitError("a pack's index is longer than it says")
 
     def close(self) -> None:
         """Closes the pack."""
@@ -118,29 +148,23 @@ class Pack:
         """Unpacks what is at an offset: down to what it rests on, and up again."""
         deltas: list[tuple[int, bytes]] = []
         waiting = 0
-        while offset not in self._kept:
+        while (found := self._cache.get(self._pack, offset)) is None:
             number, data, base = self._entry(offset)
             if number in _KINDS:
-                self._keep(offset, (_KINDS[number], data))
+                found = (_KINDS[number], data)
+                self._cache.keep(self._pack, offset, found)
                 break
             waiting += len(data)
             if base is None or len(deltas) >= _DEEPEST or waiting > LARGEST:
                 raise UnfitError("a pack holds an object that rests on nothing, or on too many others")
             deltas.append((offset, data))
             offset = base
-        kind, data = self._kept[offset]
+        kind, data = found
         for at, delta in reversed(deltas):
-            data = applied(data, delta)
+            data = applied(data, delta, self._budget)
             self._budget.take(len(data))
-            self._keep(at, (kind, data))
+            self._cache.keep(self._pack, at, (kind, data))
         return kind, data
-
-    def _keep(self, offset: int, found: tuple[Kind, bytes]) -> None:
-        """Keeps what was unpacked for those that rest on it, as far as there is room; always the last one."""
-        self._kept[offset] = found
-        self._kept_bytes += len(found[1])
-        while self._kept_bytes > _CACHE_BYTES and len(self._kept) > 1:
-            self._kept_bytes -= len(self._kept.popitem(last=False)[1][1])
 
     def _entry(self, offset: int) -> tuple[int, bytes, int | None]:
         """Reads one entry: its type, its bytes, and the offset of what it rests on."""
@@ -221,7 +245,7 @@ def _distance(head: Sequence[int], at: int) -> tuple[int, int]:
     return value, at + 1
 
 
-def applied(base: bytes, delta: bytes) -> bytes:
+def applied(base: bytes, delta: bytes, budget: Budget) -> bytes:
     """Returns what a delta makes of its base.
 
     Raises:
@@ -235,6 +259,7 @@ def applied(base: bytes, delta: bytes) -> bytes:
         found = bytearray()
         while at < len(delta) and len(found) <= size:
             what = delta[at]
+            budget.take(_INSTRUCTION_BYTES)
             if what & 0x80:
                 offset, length, at = _copied(delta, at)
                 if offset + length > len(base):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_OBJECTS = 100_000
 """How many objects are taken at one time."""
 
-MOST_BYTES = 1 << 30
+MOST_BYTES = 256 << 20
 """How large all of them together may be."""
 
 _LARGEST = {"commit": 4 << 20, "tree": 16 << 20}
@@ -166,7 +166,9 @@ def _of_tree(oid: bytes, data: bytes) -> list[tuple[bytes, Kind]]:
         mode, _, name = data[at:end].partition(b" ")
         if end < 0 or end + 21 > len(data) or mode not in _MODES:
             raise UnfitError(f"the tree {oid.hex()} is broken")
-        if trees.is_forbidden(name):
+        links = mode == b"120000" and name.lower() == b".gitmodules"
+        # Names that are harmless here lead into a git directory, or out of a folder, on other systems.
+        if trees.is_forbidden(name) or b"\\" in name or name.lower().startswith(b".git:") or links:
             raise UnfitError(f"the tree {oid.hex()} holds the forbidden name {name.decode(errors='replace')!r}")
         key = name + b"/" if mode == b"40000" else name
         if key <= before or name in names:

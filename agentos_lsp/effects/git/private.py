@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ import pygit2
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import beneath, foreign, opening, trees, worktrees
+from agentos_lsp.effects.git import beneath, foreign, opening, trash, trees, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ _COPIED_SETTINGS = (
     "core.eol",
     "core.safecrlf",
 )
-_LARGEST_INDEX = 512 << 20
+_LARGEST_INDEX = 64 << 20
 _LARGEST_LIST = 1 << 20
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDERS = ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "hooks", "logs")
@@ -128,8 +129,8 @@ def clear_remains(private: Private, worktree: Worktree) -> None:
 
 
 def remove(private: Private) -> None:
-    """Removes it, and what was read from it."""
-    shutil.rmtree(private.folder, ignore_errors=True)
+    """Removes it, and what was read from it, however deep an agent has nested folders there."""
+    trash.delete(private.folder)
 
 
 def look(private: Private, worktree: Worktree) -> Position:
@@ -224,8 +225,12 @@ class Hold:
         """Stages what differs between two commits, and moves the branch; what else was staged is kept.
 
         Raises:
-            OSError: Something is in the way; the branch did not move.
+            EffectError: Something is in the way; the branch did not move.
         """
+        with opening.attempting(f"bring the agent's {self._worktree.branch} after a commit"):
+            self._follow(old, new)
+
+    def _follow(self, old: CommitId, new: CommitId) -> None:
         repository = opening.repository(self._worktree.common_dir)
         before, after = trees.tree_of(repository, old), trees.tree_of(repository, new)
         path = f"{self._private.folder}/index-next"
@@ -236,6 +241,7 @@ class Hold:
         try:
             if seen is None or seen.data is None or seen.mode == trees.LINK:
                 raise FileNotFoundError(errno.ENOENT, "there is no index")
+            _check_index(seen.data)
             Path(path).write_bytes(seen.data)
             index.read()
         except (OSError, pygit2.GitError):
@@ -260,6 +266,17 @@ class Hold:
         """Moves the branch alone, as `git reset --soft` does."""
         _put(self._root, f"refs/heads/{self._worktree.branch}", os.fsencode(f"{to}\n"))
         _note_agreed(self._private, to)
+
+
+def _check_index(data: bytes) -> None:
+    """Refuses bytes that git has not written whole, before a parser in C sees them. Source: gitformat-index.
+
+    Raises:
+        OSError: They are no index.
+    """
+    digest = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
+    if data[:4] != b"DIRC" or len(data) < 32 or data[-20:] not in {digest, bytes(20)}:
+        raise OSError(errno.EINVAL, "it is no index")
 
 
 def _lock(root: int, name: str, what: str) -> None:

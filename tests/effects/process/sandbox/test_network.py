@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import functools
 import http.server
+import ssl
 import subprocess
 import sys
 import threading
@@ -211,11 +213,85 @@ async def test_one_host_cannot_be_reached_under_the_name_of_another(way, registr
     assert asked == [("/index", f"registry.example:{port}", None)]
 
 
+async def test_what_follows_a_request_is_not_passed_on(way, registry):
+    _, port, asked = registry
+    line = f"GET http://registry.example:{port}/index HTTP/1.1\r\n"
+    told = await way.say(f"{line}{{auth}}\r\nGET /index HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    assert told.count("hello") == len(asked) == 1
+    for smuggled in ("X: a\nHost: evil.example\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 1\r\n" * 2):
+        wrong = smuggled.replace("1\r\nContent-Length: 1", "1\r\nContent-Length: 2")
+        assert "hello" not in await way.say(f"{line}{{auth}}{wrong}\r\n")
+
+
+def hello(host):
+    """What a client of TLS says first."""
+    said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = ssl.create_default_context().wrap_bio(heard, said, server_hostname=host)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        one.do_handshake()
+    return said.read()
+
+
+async def test_a_tunnel_is_for_the_host_that_it_names_and_no_other_behind_its_address(jail, monkeypatch):
+    got = []
+    server = await asyncio.start_server(lambda reader, writer: heard(reader, writer, got), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setattr(network, "PORTS", (1, port))
+    monkeypatch.setattr(proxy, "is_public", lambda address: address == "127.0.0.1")
+    way = Way(jail, proxy.Proxy(await jail.processes.listen(), looked_up))
+    await way.proxy.open()
+    way.grant(own=())
+    program = jail.worktree / "tunnel.py"
+    auth = base64.b64encode(f"agentos:{way.granted.word}".encode()).decode()
+    for said in (hello("evil.example"), b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", hello("pypi.org")):
+        head = f"CONNECT pypi.org:{port} HTTP/1.1\r\nProxy-Authorization: Basic {auth}\r\n\r\n".encode()
+        program.write_text(
+            f"import socket\ns = socket.create_connection(('127.0.0.1', {way.proxy.listener.getsockname()[1]}))\n"
+            f"s.sendall({head!r}); s.recv(100); s.sendall({said!r}); s.shutdown(1); s.recv(100)\n"
+        )
+        await jail.run(f"python3 -S {program.name}")
+    while len(way.told) < 3:  # noqa: ASYNC110 - the end of a connection is seen a moment later
+        await asyncio.sleep(0.01)
+    await way.proxy.close()
+    server.close()
+    assert [one.outcome for one in way.told] == ["refused", "refused", "connected"]
+    assert "names another host" in way.told[0].reason
+    assert "not TLS" in way.told[1].reason
+    assert got == [b"", b"", hello_of(got[2], "pypi.org")]
+
+
+def hello_of(data, host):
+    """Returns what was heard, if it is what a client says to a host."""
+    assert host.encode() in data
+    return data
+
+
+async def heard(reader, writer, got):
+    got.append(await reader.read())
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "239.1.1.1", "x"),
+        *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::127.0.0.1"),
+        *("2002:7f00:1::", "64:ff9b::7f00:1"),
+    ],
+)
+def test_an_address_that_leads_anywhere_else_is_not_public(address):
+    assert not proxy.is_public(address)
+    assert proxy.is_public("1.1.1.1")
+    assert proxy.is_public("2606:4700:4700::1111")
+
+
 async def test_a_grant_makes_no_more_connections_than_it_may(way, registry, monkeypatch):
     monkeypatch.setattr(proxy, "MOST_CONNECTIONS", 1)
     url = f"http://registry.example:{registry[1]}/index"
     assert await way.fetch(url) == "hello"
-    assert "more than 1 connections" in await way.fetch(url)
+    for _ in range(3):
+        assert "more than 1 connections" in await way.fetch(url)
+    assert [one.outcome for one in way.told] == ["connected", "refused"]
 
 
 async def test_the_socket_is_the_same_until_the_keeper_is_replaced(jail):
