@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Standing = Literal["ok", "note", "wrong"]
 
 _GIT_TIMEOUT_S = 10
+_EDITOR_TIMEOUT_S = 10
+_OLDEST_NEOVIM = (0, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ def examine(arguments: argparse.Namespace) -> Iterable[Finding]:
     yield _database(folder)
     yield from _confinement(folder)
     yield from _providers(wiring.user_models())
+    yield from _editors(Path.home())
 
 
 def table(found: Iterable[Finding]) -> str:
@@ -79,6 +83,41 @@ def _git() -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("git", "note", f"{program} does not work: {error}", "Install git anew.")
     return Finding("git", "ok", f"{told.stdout.decode('utf-8', 'replace').strip()}, {program}")
+
+
+def _editors(home: Path) -> Iterable[Finding]:
+    """Looks for the editors that have a client of ours, and for that client; no row for one that is not there."""
+    program = shutil.which("nvim")
+    if program is not None:
+        yield _neovim(program, home)
+    if shutil.which("code") is not None or (home / ".vscode").is_dir():
+        there = any(
+            one.name.startswith("agentos-lsp.agentos-lsp-")
+            for folder in (home / ".vscode" / "extensions", home / ".vscode-server" / "extensions")
+            for one in (folder.iterdir() if folder.is_dir() else ())
+        )
+        hint = "" if there else "docs/editors.md says how to build and install the extension."
+        words = "the extension is installed" if there else "the extension is not installed"
+        yield Finding("VS Code", "ok" if there else "note", words, hint)
+
+
+def _neovim(program: str, home: Path) -> Finding:
+    try:
+        told = subprocess.run([program, "--version"], check=True, capture_output=True, timeout=_EDITOR_TIMEOUT_S)  # noqa: S603 - the person's own editor
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("Neovim", "note", f"{program} does not work: {error}", "Install Neovim anew.")
+    first = told.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
+    version = tuple(int(part) for part in re.findall(r"\d+", first)[:2])
+    if version < _OLDEST_NEOVIM:
+        return Finding("Neovim", "note", f"{first}, {program}", "The plugin needs Neovim 0.12 or newer.")
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    places = (data / "nvim" / "site" / "pack").glob("*/*/*/lsp/agentos.lua")
+    if next(places, None) is None:
+        hint = (
+            "A plugin manager may keep it elsewhere; `:checkhealth agentos` says more, docs/editors.md how to add it."
+        )
+        return Finding("Neovim", "note", f"{first}; the plugin is not among its packages", hint)
+    return Finding("Neovim", "ok", f"{first}; the plugin is among its packages")
 
 
 def _state_folder(folder: Path) -> Finding:

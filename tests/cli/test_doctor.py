@@ -121,3 +121,42 @@ def test_a_provider_that_is_down_is_a_note_and_settings_that_cannot_be_read_are_
     assert (down.standing, "unreachable" in down.words, "ollama serve" in down.hint) == ("note", True, True)
     file.write_text("[providers.local]\nkind = 3\n")
     assert rows(tmp_path / "state")["models"].standing == "wrong"
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A home and a PATH of the test's own; returns what puts a program on it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+    def put(name, says):
+        (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (folder / name).chmod(0o755)
+
+    return put
+
+
+def test_editors_and_their_clients_are_told(tmp_path, programs):
+    assert list(doctor._editors(tmp_path)) == []
+    programs("nvim", "NVIM v0.11.4")
+    programs("code", "1.100")
+    neovim, code = doctor._editors(tmp_path)
+    assert (neovim.standing, neovim.hint) == ("note", "The plugin needs Neovim 0.12 or newer.")
+    assert (code.standing, code.words) == ("note", "the extension is not installed")
+    programs("nvim", "NVIM v0.12.1")
+    assert [one.standing for one in doctor._editors(tmp_path)] == ["note", "note"]
+    plugin = tmp_path / ".local/share/nvim/site/pack/agentos/start/agentos/lsp"
+    plugin.mkdir(parents=True)
+    (plugin / "agentos.lua").touch()
+    (tmp_path / ".vscode/extensions/agentos-lsp.agentos-lsp-0.1.0").mkdir(parents=True)
+    assert [one.standing for one in doctor._editors(tmp_path)] == ["ok", "ok"]
+
+
+def test_an_editor_that_does_not_work_is_a_note(tmp_path, programs):
+    programs("nvim", "x")
+    (tmp_path / "bin" / "nvim").write_text("#!/bin/sh\nexit 3\n")
+    (neovim,) = doctor._editors(tmp_path)
+    assert (neovim.standing, "does not work" in neovim.words) == ("note", True)
