@@ -90,22 +90,27 @@ def test_a_missing_server_is_installed_as_a_private_copy_once_a_person_has_agree
     settings: dict[str, object] = {
         **SCRIPTED,
         "agentos.path": nowhere,
-        "agentos.python": sys.executable,
+        "agentos.python": str(desk.home / "python"),
         # What the copy depends on is lent to it by this environment, so that nothing is fetched.
         "agentos.arguments": ["--stdio"],
         "security.workspace.trust.enabled": False,
     }
     lent = {"PIP_NO_DEPS": "1", "PYTHONPATH": str(Path(pydantic.__file__).parent.parent)}
     with desk.workbench(settings, "vscode.yaml", more=lent) as address:
-        seen = desk.run("vscode_install", address)
+        python = {"E2E_PYTHON": str(desk.home / "python"), "E2E_REAL_PYTHON": sys.executable}
+        seen = desk.run("vscode_install", address, **python)
 
     assert "agentos-lsp was not found" in seen["missing"]
     assert "run: pipx install --force ." in seen["missing"]
     assert "Install a Private Copy" in seen["welcome"]
+    assert f"Python 3.11 to 3.13 is needed, and {desk.home}/python is Python 3.9.2." in seen["old"]
+    assert "run: pipx install --force --python python3.13 '" in seen["old"]
+    assert "The server was not installed: making a Python environment failed. no room" in seen["broken"]
+    assert "run: pipx install --force '" in seen["broken"]
     assert seen["untouched"] == []
     (folder,) = (desk.home / "vscode").rglob("server-*/complete")
     copy = folder.parent
-    assert f"A Python environment is made in {copy} with {sys.executable}" in seen["asked"]
+    assert f"A Python environment is made in {copy} with {desk.home}/python" in seen["asked"]
     assert (copy / "bin" / "agentos-lsp").is_file()
     assert list(copy.glob("lib/python*/site-packages/agentos_lsp/server/protocol.py"))
     assert seen["page"].startswith("# say-who-edited-the-licence-")

@@ -1,4 +1,5 @@
-// No server anywhere: a private copy is offered, declined, then agreed to, and a session starts with it.
+// No server anywhere: a private copy is offered, with a Python that is too old and one that breaks; declined, then agreed to,
+// and a session starts with it.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { run } from './vscode.mjs';
@@ -12,7 +13,22 @@ await run(async (code) => {
   await code.until('the view to say it', async () => (await welcome.innerText()).includes('was not found'));
   seen.welcome = await welcome.innerText();
 
+  // The setting names a script, which is one Python after another.
+  const python = (body) => {
+    fs.writeFileSync(`${process.env.E2E_PYTHON}.part`, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    fs.renameSync(`${process.env.E2E_PYTHON}.part`, process.env.E2E_PYTHON);
+  };
+  python('echo 3.9.2');
+  await code.command('AgentOS: Install a Private Copy of the Server');
+  seen.old = await code.toast('3.9.2').innerText();
+
   const dialog = page.locator('.monaco-dialog-box');
+  python(`case "$*" in *venv*) echo "no room"; exit 1;; esac; exec '${process.env.E2E_REAL_PYTHON}' "$@"`);
+  await code.command('AgentOS: Install a Private Copy of the Server');
+  await dialog.locator('.monaco-button', { hasText: 'Install' }).click();
+  seen.broken = await code.toast('no room').innerText();
+
+  python(`exec '${process.env.E2E_REAL_PYTHON}' "$@"`);
   await code.command('AgentOS: Install a Private Copy of the Server');
   await dialog.waitFor();
   seen.asked = await dialog.innerText();

@@ -53,7 +53,7 @@ export class PrivateCopy {
   private async ask(): Promise<boolean> {
     const wheel = this.wheel();
     if (wheel === undefined) {
-      await advise('This extension was packaged without the server. In a clone of its repository, run:', 'pipx install --force .');
+      advise('This extension was packaged without the server. In a clone of its repository, run:', 'pipx install --force .');
       return false;
     }
     const wanted = vscode.workspace.getConfiguration('agentos').get('python', '').trim() || 'python3';
@@ -61,7 +61,7 @@ export class PrivateCopy {
     const version = python && (await this.versionOf(python));
     if (python === undefined || !version || !isGood(version)) {
       const found = python === undefined ? `${wanted} was not found` : `${python} is ${version ? `Python ${version}` : 'no Python that runs'}`;
-      await advise(
+      advise(
         `Python 3.${OLDEST_PYTHON} to 3.${NEWEST_PYTHON} is needed, and ${found}. Name one in the setting agentos.python, or run:`,
         `pipx install --force --python python3.${NEWEST_PYTHON} '${wheel}'`,
       );
@@ -100,8 +100,7 @@ export class PrivateCopy {
             await fs.promises.rm(this.folder, { recursive: true, force: true });
             if (!cancel.isCancellationRequested) {
               const last = said.trim().split('\n').at(-1) ?? '';
-              // The progress ends before the person has answered.
-              void advise(`The server was not installed: ${what} failed. ${last} The log has all. To install it yourself, run:`, `pipx install --force '${wheel}'`);
+              advise(`The server was not installed: ${what} failed. ${last} The log has all. To install it yourself, run:`, `pipx install --force '${wheel}'`);
             }
             return false;
           }
@@ -158,12 +157,14 @@ function isGood(version: string): boolean {
   return OLDEST_PYTHON <= minor && minor <= NEWEST_PYTHON;
 }
 
-/** Says what is wrong, and the one command to run. */
-async function advise(words: string, command: string): Promise<void> {
-  const chosen = await vscode.window.showErrorMessage(`${words} ${command}`, 'Copy the Command', 'Open Settings');
-  if (chosen === 'Copy the Command') {
-    await vscode.env.clipboard.writeText(command);
-  } else if (chosen === 'Open Settings') {
-    await vscode.commands.executeCommand('workbench.action.openSettings', 'agentos.python');
-  }
+/** Says what is wrong, and the one command to run; nothing waits for the answer. */
+function advise(words: string, command: string): void {
+  const asked = vscode.window.showErrorMessage(`${words} ${command}`, 'Copy the Command', 'Open Settings');
+  void asked.then(async (chosen) => {
+    if (chosen === 'Copy the Command') {
+      await vscode.env.clipboard.writeText(command);
+    } else if (chosen === 'Open Settings') {
+      await vscode.commands.executeCommand('workbench.action.openSettings', 'agentos.python');
+    }
+  });
 }
