@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from agentos_lsp.domain import ids
+
 KEPT_FOR = timedelta(days=30)
 """How long what a discard removed is kept."""
 
@@ -81,6 +83,10 @@ def _rows(folder: Path, place: Path) -> Iterator[Row]:
         yield from _left(log, folder, checkout)
         for name, since in sorted(checkpoints.removed(checkout.common_dir).items()):
             yield _kept(checkout, name, since)
+        live = {name for name in log.sessions() if _may_be_live(log, name)}
+        for name, (session, since) in sorted(checkpoints.set_aside(checkout.common_dir).items()):
+            if session not in live:
+                yield _set_aside(checkout, name, since)
     finally:
         log.close()
 
@@ -125,6 +131,23 @@ def _left(log: store.Store, folder: Path, checkout: repository.Checkout) -> Iter
             asyncio.run(known.remove(one.session))
 
         yield Row(what, size_bytes, words, remove if one.is_empty else None)
+
+
+def _may_be_live(log: store.Store, name: ids.SessionId) -> bool:
+    try:
+        return state.fold(log.read(name)).is_live
+    except AgentosError:
+        return True
+
+
+def _set_aside(checkout: repository.Checkout, name: str, since: datetime) -> Row:
+    """What was refused or replaced in a session that has ended goes when its time is over."""
+    if since + KEPT_FOR <= datetime.now(UTC):
+        words = f"set aside on {since:%Y-%m-%d}, longer ago than {KEPT_FOR.days} days"
+        return Row(name, 0, words, lambda: checkpoints.forget(checkout.common_dir, [name]))
+    until = since + KEPT_FOR
+    words = f"set aside on {since:%Y-%m-%d} in a session that has ended, kept until {until:%Y-%m-%d}; `git log {name}`"
+    return Row(name, 0, words)
 
 
 def _kept(checkout: repository.Checkout, name: str, since: datetime) -> Row:

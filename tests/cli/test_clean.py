@@ -1,6 +1,6 @@
 """`agentos-lsp clean` removes what is provably nowhere needed, and says of the rest why it stays."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,26 @@ async def test_what_a_discard_kept_goes_after_thirty_days(house, capsys, monkeyp
     rows = await on_thread(cleaned, house, capsys, "--yes")
     assert rows[kept].startswith("removed")
     assert house.git("for-each-ref", "refs/agentos") == ""
+
+
+async def test_what_was_set_aside_goes_thirty_days_after_it_when_its_session_has_ended(house, capsys, monkeypatch):
+    async with house.open() as desk:
+        live = await desk.play([], task="Live")
+        gone = await desk.play([], task="Gone")
+        tree = house.git("rev-parse", "HEAD^{tree}")
+        made = house.git("commit-tree", tree, "-m", "refused")
+        names = [f"refs/agentos/{session}/refused/{made[:12]}" for session in (live, gone)]
+        for name in names:
+            house.git("update-ref", name, made)
+        await desk.runtime.discard(ids.SessionId(gone), "a test")
+
+    rows = await on_thread(cleaned, house, capsys, "--yes")
+    assert "kept until" in rows[names[1]]
+    monkeypatch.setattr(clean, "datetime", at(datetime.now(UTC) + timedelta(days=31)))
+    rows = await on_thread(cleaned, house, capsys, "--yes")
+    assert rows[names[1]].startswith("removed")
+    assert names[0] not in rows
+    assert house.git("for-each-ref", "--format=%(refname)", "refs/agentos/*/refused/*").splitlines() == names[:1]
 
 
 def at(moment):

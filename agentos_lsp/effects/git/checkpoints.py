@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ class Restored:
     files: int
     kept: tuple[str, ...]
 
+
+_ASIDE = re.compile(r"refs/agentos/([^/]+)/(?:refused|replaced)/[0-9a-f]+")
 
 REMOVED = "refs/agentos/removed/"
 """Under which name what a discard removes is kept, followed by the session's."""
@@ -130,9 +133,31 @@ def removed(common_dir: str) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
         for name in repository.references.iterator():
             if name.name.startswith(REMOVED):
-                when = name.peel(pygit2.Commit).commit_time
-                found[name.name] = datetime.fromtimestamp(when, UTC)
+                found[name.name] = _when(name.peel(pygit2.Commit))
         return found
+
+
+def set_aside(common_dir: str) -> dict[str, tuple[str, datetime]]:
+    """Returns the commits that were set aside or replaced: each reference, whose session's, and since when.
+
+    Raises:
+        EffectError: git failed.
+    """
+    with opening.attempting("look for what was set aside"):
+        found: dict[str, tuple[str, datetime]] = {}
+        for name in opening.repository(common_dir).references.iterator():
+            one = _ASIDE.fullmatch(name.name)
+            if one is not None:
+                found[name.name] = (one[1], _when(name.peel(pygit2.Commit)))
+        return found
+
+
+def _when(commit: pygit2.Commit) -> datetime:
+    """Returns when a commit was made; an agent may have written any number there."""
+    try:
+        return datetime.fromtimestamp(commit.commit_time, UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def forget(common_dir: str, names: Iterable[str]) -> None:
