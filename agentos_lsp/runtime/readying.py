@@ -10,21 +10,25 @@ from agentos_lsp.domain import conventions, events, tree_events
 from agentos_lsp.domain.errors import AgentosError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from agentos_lsp.domain.policy import Policy
     from agentos_lsp.runtime.journal import Journal
+    from agentos_lsp.runtime.session import Session
     from agentos_lsp.runtime.workspace import Workspace
 
 TOLD = 100
 """How many paths are recorded."""
 
 
-async def ready(journal: Journal, workspace: Workspace, rules: Policy) -> None:
+async def ready(journal: Journal, workspace: Workspace, rules: Policy, cancelled: Callable[[], bool]) -> None:
     """Copies what is asked for, before the agent's first turn; where that fails the session goes on, and says so.
 
     Args:
         journal: The session's.
         workspace: Its worktree, which no agent has been in.
         rules: Whose patterns count, beside those of `.worktreeinclude`.
+        cancelled: Asked while heavy folders are cloned.
     """
     await surround(workspace)
     checkout, worktree, git = workspace.checkout, workspace.worktree, workspace.git
@@ -34,7 +38,7 @@ async def ready(journal: Journal, workspace: Workspace, rules: Policy) -> None:
         included = await asyncio.to_thread(git.include, checkout, worktree, rules.include)
         copied, left = included.copied, included.left
         if rules.links:
-            cloned = await asyncio.to_thread(git.clone_folders, checkout, worktree, rules.links)
+            cloned = await asyncio.to_thread(git.clone_folders, checkout, worktree, rules.links, cancelled)
             copied, left = (*copied, *cloned.made), (*left, *cloned.left)
         offered = () if rules.setup else await asyncio.to_thread(conventions.offers, partial(_base_text, workspace))
     except AgentosError as error:
@@ -48,6 +52,18 @@ async def ready(journal: Journal, workspace: Workspace, rules: Policy) -> None:
             left=left[:TOLD],
             offered=tuple(tree_events.OfferRecord(file=one.file, lines=one.lines) for one in offered),
         )
+
+
+async def begin(session: Session, task: str, by: str, cancelled: Callable[[], bool]) -> None:
+    """Gives a session its task, unless its start is no longer wanted: then it waits for the person's next word."""
+    if not cancelled():
+        await session.prompt(task, by)
+
+
+async def begin_again(session: Session, workspace: Workspace, log: Sequence[events.AnyEvent]) -> None:
+    """Makes a worktree ready whose session a crash cut off before its first turn, and gives it its task."""
+    await ready(session, workspace, session.rules, lambda: False)
+    await session.prompt(session.state.task, next(one.by for one in log if isinstance(one, events.SessionStarted)))
 
 
 def _base_text(workspace: Workspace, path: str) -> bytes | None:

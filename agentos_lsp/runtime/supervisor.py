@@ -422,13 +422,13 @@ class Runtime(reading.Reader, asking.Asking):
                 commit=workspace.base_commit,
                 scratch=created.scratch,
             )
-            await readying.ready(one, workspace, in_force.rules)
+            await readying.ready(one, workspace, in_force.rules, lambda: self._starting.is_cancelled(one.id))
             await self.policy.tell(one, in_force)
             await confining.confine(one, workspace, in_force.rules, self._parts.confiner)
             one.equip(workspace, agent, in_force.rules)
             if self._parts.spares:
                 self._spawn(stocking.restock(workspace, self._parts.spares, lambda: self._closing))
-            await one.prompt(wanted.task, wanted.by)
+            await readying.begin(one, wanted.task, wanted.by, lambda: self._starting.is_cancelled(one.id))
         except Exception as error:  # the session's edge
             if not isinstance(error, AgentosError):
                 LOG.exception("session %s could not start", one.id)
@@ -487,7 +487,7 @@ class Runtime(reading.Reader, asking.Asking):
             await one.record(events.FailureRecorded, where="start", message=str(error), hint="Mend it and resume.")
             return
         if not any(isinstance(event, events.PromptQueued | events.SessionAdopted) for event in log):
-            await one.prompt(now.task, next(event.by for event in log if isinstance(event, events.SessionStarted)))
+            await readying.begin_again(one, one.workspace, log)
 
     async def _equip(self, one: session.Session, workspace: Workspace) -> None:
         now = one.state

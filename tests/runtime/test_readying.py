@@ -1,10 +1,12 @@
 """A fresh worktree is ready to work in: ignored files, setup, ports; and a discard loses nothing for a while."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from agentos_lsp.domain import ids, review
+from agentos_lsp.effects.git import on_disk
 from agentos_lsp.effects.process import ports
 from tests.runtime import support
 
@@ -141,3 +143,43 @@ async def test_folders_that_are_asked_for_are_cloned_and_other_tools_setups_only
         assert not (folder / "ran").exists()
         lines = review.session(now).text.splitlines()
         assert lines[lines.index("- conductor.json") + 1] == "    touch ran"
+
+
+async def test_a_start_that_is_stopped_while_folders_are_cloned_prompts_nobody(house, monkeypatch):
+    house.commit("ignore", {".gitignore": "node_modules/\n"})
+    (house.root / "node_modules").mkdir()
+    (house.root / "node_modules/x.js").write_text("1\n")
+    house.user_policy.write_text('[worktree]\nlinks = ["node_modules"]\n')
+    async with house.open() as desk:
+        clone, asked = on_disk.OnDisk.clone_folders, []
+
+        def stopped(checkout, worktree, folders, cancelled):
+            name = asked[0] = worktree.branch.removeprefix("agentos/")
+            desk.runtime.cancel_start(ids.SessionId(name))
+            return clone(checkout, worktree, folders, cancelled)
+
+        asked.append("")
+        monkeypatch.setattr(on_disk.OnDisk, "clone_folders", staticmethod(stopped))
+        name = await desk.begin([{"run": "ls"}])
+        readied = await desk.event("worktree.readied")
+        assert readied.left == ("node_modules/: the start was cancelled",)
+        await (await desk.runtime.ended(ids.SessionId(name))).begun.wait()
+        assert desk.of("prompt.queued") == []
+        assert (await desk.state(name)).status == "idle"
+
+
+async def test_a_session_cut_off_before_its_first_turn_is_made_ready_at_the_next_start(house):
+    house.commit("ignore", {".gitignore": "node_modules/\n"})
+    (house.root / "node_modules").mkdir()
+    (house.root / "node_modules/x.js").write_text("1\n")
+    house.user_policy.write_text('[worktree]\nlinks = ["node_modules"]\n')
+    store = support.FailingStore(house.state, lambda event: event.type == "worktree.readied", for_ever=True)
+    async with house.open(store) as desk:
+        name = await desk.begin([{"run": "ls"}])
+        await desk.event("worktree.created")
+        await (await desk.runtime.ended(ids.SessionId(name))).begun.wait()
+        folder = Path((await desk.state(name)).worktree.folder)
+    shutil.rmtree(folder / "node_modules")
+    async with house.open() as desk:
+        await desk.event("turn.finished")
+        assert (folder / "node_modules/x.js").read_text() == "1\n"

@@ -212,7 +212,9 @@ class Git(Protocol):
     def include(self, checkout: Checkout, worktree: Worktree, wanted: Sequence[str]) -> including.Included:
         """See `including.include`."""
 
-    def clone_folders(self, checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> cloning.Cloned:
+    def clone_folders(
+        self, checkout: Checkout, worktree: Worktree, folders: Sequence[str], cancelled: Callable[[], bool]
+    ) -> cloning.Cloned:
         """See `cloning.clone`."""
 
     def branch_tip(self, worktree: Worktree) -> CommitId | None:

@@ -10,21 +10,28 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos_lsp.effects.git import beneath, opening, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agentos_lsp.effects.git.repository import Checkout
     from agentos_lsp.effects.git.worktrees import Worktree
 
 LIMIT_FILES = 500_000
+PARTS = ".cloning"
+"""The folder beside worktrees in which clones are made before they are moved into place."""
+
+STALE_S = 24 * 3600
+_TOO_LARGE, _UNWANTED = "it is too large for this disk", "the start was cancelled"
 SPARE_BYTES = 2 << 30
 """How much of the disk must be left free by copies."""
 
@@ -43,8 +50,8 @@ class Cloned:
     left: tuple[str, ...]
 
 
-class _TooMuchError(Exception):
-    """There is no room for the rest."""
+class _GivenUpError(Exception):
+    """It is not wanted any more, or there is no room for the rest; its words say which."""
 
 
 @dataclass
@@ -53,17 +60,21 @@ class _Work:
 
     old: bytes
     new: bytes
+    cancelled: Callable[[], bool]
     files: int = 0
     clones: bool = sys.platform.startswith("linux")
 
 
-def clone(checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> Cloned:
-    """Clones ignored folders of a checkout; one that does not fit is taken away again.
+def clone(
+    checkout: Checkout, worktree: Worktree, folders: Sequence[str], cancelled: Callable[[], bool] = lambda: False
+) -> Cloned:
+    """Clones ignored folders of a checkout; each is made beside the worktree and moved into it once it is whole.
 
     Args:
         checkout: The person's.
         worktree: Fresh; no agent has been in it.
         folders: Relative to the root.
+        cancelled: Asked at each file; what is whole by then stays.
 
     Raises:
         EffectError: git failed.
@@ -76,7 +87,9 @@ def clone(checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> Clo
             for name in folders:
                 path = name.strip("/")
                 why = _unfit(checkout, worktree, (source, target), path) or _cloned(
-                    (source, target), os.fsencode(path), _Work(os.fsencode(checkout.root), os.fsencode(worktree.folder))
+                    (source, target),
+                    os.fsencode(path),
+                    _Work(os.fsencode(checkout.root), os.fsencode(worktree.folder), cancelled),
                 )
                 if why:
                     left.append(f"{path}/: {why}")
@@ -108,18 +121,35 @@ def _unfit(checkout: Checkout, worktree: Worktree, roots: tuple[int, int], path:
 
 
 def _cloned(roots: tuple[int, int], path: bytes, work: _Work) -> str:
-    """Clones one folder; returns why it was not, and then nothing of it is left."""
+    """Clones one folder; returns why it was not, and then nothing of it is in the worktree."""
+    part = secrets.token_hex(8).encode()
     try:
-        with beneath.folder_of(roots[0], path) as (above, name), beneath.folder_of(roots[1], path, create=True) as to:
-            try:
-                _folder(above, to[0], name, work)
-            except (_TooMuchError, OSError) as error:
-                with contextlib.suppress(OSError):
-                    shutil.rmtree(name, dir_fd=to[0])
-                return "it is too large for this disk" if isinstance(error, _TooMuchError) else f"{error.strerror}"
+        with contextlib.ExitStack() as stack:
+            above, name = stack.enter_context(beneath.folder_of(roots[0], path))
+            beside = _beside(work.new)
+            stack.callback(os.close, beside)
+            stack.callback(shutil.rmtree, part, ignore_errors=True, dir_fd=beside)
+            _folder((above, name), (beside, part), work)
+            to, last = stack.enter_context(beneath.folder_of(roots[1], path, create=True))
+            os.rename(part, last, src_dir_fd=beside, dst_dir_fd=to)
+    except _GivenUpError as error:
+        return str(error)
     except OSError as error:
         return f"{error.strerror}"
     return ""
+
+
+def _beside(worktree: bytes) -> int:
+    """Opens the folder in which clones are made, on the worktree's file system; what a crash left goes after a day."""
+    folder = Path(os.fsdecode(worktree)).parent / PARTS
+    folder.mkdir(0o700, exist_ok=True)
+    os.utime(folder)
+    now = folder.stat().st_mtime
+    for left in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if left.lstat().st_mtime < now - STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 @contextlib.contextmanager
@@ -131,31 +161,33 @@ def _opened(above: int, name: bytes, flags: int, mode: int = 0o777) -> Iterator[
         os.close(descriptor)
 
 
-def _folder(above: int, to: int, name: bytes, work: _Work) -> None:
-    """Makes a folder again with all that is in it.
+def _folder(old: tuple[int, bytes], new: tuple[int, bytes], work: _Work) -> None:
+    """Makes a folder again, each by its parent and its name, with all that is in it.
 
     Raises:
-        _TooMuchError: There is no room for it.
+        _GivenUpError: There is no room for it, or it is not wanted any more.
         OSError: The disk failed.
     """
-    mode = os.stat(name, dir_fd=above, follow_symlinks=False).st_mode & 0o777
-    os.mkdir(name, 0o700, dir_fd=to)
+    mode = os.stat(old[1], dir_fd=old[0], follow_symlinks=False).st_mode & 0o777
+    os.mkdir(new[1], 0o700, dir_fd=new[0])
     with (
-        _opened(above, name, os.O_RDONLY | os.O_DIRECTORY) as here,
-        _opened(to, name, os.O_RDONLY | os.O_DIRECTORY) as there,
+        _opened(*old, os.O_RDONLY | os.O_DIRECTORY) as here,
+        _opened(*new, os.O_RDONLY | os.O_DIRECTORY) as there,
     ):
         with os.scandir(here) as rows:
             entries = [(os.fsencode(row.name), row.stat(follow_symlinks=False)) for row in rows]
         for entry, seen in entries:
             work.files += 1
+            if work.cancelled():
+                raise _GivenUpError(_UNWANTED)
             if work.files > LIMIT_FILES:
-                raise _TooMuchError
+                raise _GivenUpError(_TOO_LARGE)
             if stat.S_ISDIR(seen.st_mode):
-                _folder(here, there, entry, work)
+                _folder((here, entry), (there, entry), work)
             elif stat.S_ISLNK(seen.st_mode):
                 os.symlink(_renamed(os.readlink(entry, dir_fd=here), work), entry, dir_fd=there)
             elif stat.S_ISREG(seen.st_mode):
-                _file((here, there), name, entry, seen, work)
+                _file((here, there), old[1], entry, seen, work)
         os.fchmod(there, mode)
 
 
@@ -171,7 +203,7 @@ def _file(folders: tuple[int, int], above: bytes, name: bytes, seen: os.stat_res
         elif not _shared(old, new, work):
             room = os.fstatvfs(new)
             if room.f_bavail * room.f_frsize < seen.st_size + SPARE_BYTES:
-                raise _TooMuchError
+                raise _GivenUpError(_TOO_LARGE)
             _copied(old, new)
         os.fchmod(new, seen.st_mode & 0o777)
         os.utime(new, ns=(seen.st_atime_ns, seen.st_mtime_ns))

@@ -114,9 +114,11 @@ class Git:
         del checkout, worktree, wanted
         return including.Included((), ())
 
-    def clone_folders(self, checkout: Checkout, worktree: Worktree, folders: Sequence[str]) -> cloning.Cloned:
+    def clone_folders(
+        self, checkout: Checkout, worktree: Worktree, folders: Sequence[str], cancelled: Callable[[], bool]
+    ) -> cloning.Cloned:
         """Clones nothing: the checkout has no ignored folders."""
-        del checkout, worktree, folders
+        del checkout, worktree, folders, cancelled
         return cloning.Cloned((), ())
 
     def orphans(self, state_folder: str, checkout: Checkout, live: AbstractSet[SessionId]) -> tuple[Orphan, ...]:

@@ -106,3 +106,24 @@ def test_where_the_disk_would_run_full_nothing_is_copied(heavy: Place, monkeypat
     done, folder = clone(heavy, "node_modules")
     assert done.made == ()
     assert not (folder / "node_modules").exists()
+
+
+def test_one_that_is_cancelled_or_cut_off_is_never_half_there(heavy: Place) -> None:
+    asked: list[Path] = []
+    worktree = heavy.session()
+    folder = heavy.state / "fix-1"
+
+    def cancelled() -> bool:
+        asked.append(folder / "node_modules")
+        assert not asked[-1].exists()
+        return len(asked) > 3
+
+    done = cloning.clone(heavy.checkout(), worktree, ["node_modules"], cancelled)
+    assert done.left == ("node_modules/: the start was cancelled",)
+    assert not (folder / "node_modules").exists()
+    assert list((heavy.state / cloning.PARTS).iterdir()) == []
+    left = heavy.state / cloning.PARTS / "left"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    assert cloning.clone(heavy.checkout(), worktree, ["node_modules"]).made == ("node_modules/",)
+    assert not left.exists()
