@@ -40,6 +40,15 @@ def test_a_session_is_started_approved_by_a_lens_compared_and_merged(desk: Desk)
 
     assert seen["files"] == ["LICENSE+1 \N{MINUS SIGN}1", "editors of this file.txtdocs +1 \N{MINUS SIGN}0"]
     assert seen["hunk"] == "@@ line 1, +1 \N{MINUS SIGN}1"
+    assert seen["menu"] == [
+        "Accept the Hunk",
+        "Reject the Hunk",
+        "Ask for a Change of the Hunk\N{HORIZONTAL ELLIPSIS}",
+        "Show the Hunk in the Patch",
+        "Accept the File",
+        "Reject the File",
+        "Ask for a Change of the File\N{HORIZONTAL ELLIPSIS}",
+    ]
     assert seen["left"] == "MIT License"
     assert seen["right"] == "MIT License (edited by an agent)"
     assert [row.partition("~")[0] for row in seen["multi"]] == ["LICENSE", "editors of this file.txt"]

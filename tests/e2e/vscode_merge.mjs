@@ -49,6 +49,12 @@ await run(async (code) => {
   seen.left = (await code.text('.monaco-diff-editor .original .view-line'))[0];
   seen.right = (await code.text('.monaco-diff-editor .modified .view-line'))[0];
   await code.picture('vscode-diff');
+  await code.again(async () => {
+    await sides.locator('.modified .view-line').nth(2).click({ button: 'right', timeout: 10_000 });
+    await page.getByRole('menuitem', { name: 'Accept the Hunk' }).waitFor({ timeout: 10_000 });
+  });
+  seen.menu = (await page.getByRole('menuitem').allInnerTexts()).map((text) => text.trim()).filter((text) => / the (Hunk|File)/.test(text));
+  await page.keyboard.press('Escape');
 
   await code.command('AgentOS: Open the Changes of a Session');
   await page.locator('.multiDiffEntry', { hasText: 'editors of this file.txt' }).waitFor();

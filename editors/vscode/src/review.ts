@@ -11,7 +11,12 @@ type Answer = 'accept' | 'reject' | 'show';
 
 export class Review implements vscode.Disposable {
   /** Tells the menus whether the diff in front is one of a session. */
-  private readonly watch = vscode.window.onDidChangeActiveTextEditor(() => this.notice());
+  private readonly watch = vscode.Disposable.from(
+    vscode.window.onDidChangeActiveTextEditor(() => this.notice()),
+    // Which tab is in front may be told later than which editor.
+    vscode.window.tabGroups.onDidChangeTabs(() => this.notice()),
+    vscode.window.tabGroups.onDidChangeTabGroups(() => this.notice()),
+  );
 
   constructor(
     private readonly server: Server,
