@@ -135,7 +135,10 @@ async def _refuse(journal: Journal, workspace: Workspace, call: CallId | None, t
 def _no_branch(workspace: Workspace, found: Position) -> str:
     branch = workspace.worktree.branch
     if found.branch is None:
-        return f"Your git directory cannot be read: its HEAD is broken. `git symbolic-ref HEAD refs/heads/{branch}`."
+        mend = (
+            f"`git symbolic-ref HEAD refs/heads/{branch}` may mend it; after a stop of the session there is a new one"
+        )
+        return f"Your git directory cannot be read: its HEAD is broken. {mend}."
     return f"Your git has no branch {branch} any more, and only what is on it counts: `git branch -m {branch}`."
 
 

@@ -251,6 +251,25 @@ async def test_a_commit_that_was_made_is_recorded_though_the_agents_git_cannot_f
         assert [row[2] for row in told(now)] == ["", "By the tool\n"]
 
 
+async def test_a_git_directory_that_the_agent_destroyed_is_made_anew_with_the_next_cage(ours):
+    async with open_(ours) as desk:
+        name = await desk.begin(
+            lines(
+                "echo x > x; git add x; git commit -qm x", "cd $(git rev-parse --git-dir) && rm -rf HEAD objects refs"
+            ),
+            [*lines("git status --porcelain", "git log -1 --format=%s")],
+        )
+        await desk.event("turn.finished")
+        await desk.runtime.stop(name, "a test")
+        await desk.runtime.prompt(name, "Go on", "a test")
+        await desk.event("turn.finished", 2)
+        head = (await desk.state(name)).head
+        assert own(ours, name) == tip(ours, name) == head
+        # Both lines ran before anybody had looked at the commit: it went with the objects, its file did not.
+        assert head == (await desk.state(name)).base_commit
+        assert told(await desk.state(name))[0][2] == "?? x\n"
+
+
 async def test_what_is_set_aside_leaves_the_agents_git_at_the_sessions_branch_with_its_files_staged(ours):
     async with open_(ours) as desk:
         name = await desk.play(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from dataclasses import dataclass
@@ -87,14 +88,19 @@ class Position:
 
 
 def make(private: Private, worktree: Worktree, checkout: Checkout, who: Identity) -> None:
-    """Makes it as the worktree is now, if it is not there; nothing half made is ever found under its name.
+    """Makes it as the worktree is now, if it is not there or of no use; nothing half made is found under its name.
+
+    What an agent has broken is moved aside, and goes with the session.
 
     Raises:
         EffectError: git or the disk failed.
     """
-    if private.is_there:
+    if private.is_there and _is_of_use(private):
         return
     with opening.attempting(f"make the git directory of {worktree.branch}"):
+        if private.is_there:
+            names = (f"{private.git_dir}.broken-{number}" for number in itertools.count())
+            Path(private.git_dir).rename(next(one for one in names if not os.path.lexists(one)))
         half = Path(f"{private.git_dir}.new")
         Path(private.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(half, ignore_errors=True)
@@ -115,6 +121,18 @@ def make(private: Private, worktree: Worktree, checkout: Checkout, who: Identity
         Path(private.file).write_bytes(os.fsencode(f"gitdir: {private.git_dir}\n"))
         _note_agreed(private, tip)
         half.rename(private.git_dir)
+
+
+def _is_of_use(private: Private) -> bool:
+    """Tells whether git can work in there: it has a HEAD that can be understood, and somewhere to put objects."""
+    try:
+        with foreign.Foreign(private.git_dir) as agents:
+            head = agents.head()
+    except OSError:
+        return False
+    folders = [Path(private.git_dir, name) for name in ("objects", "refs")]
+    is_whole = all(one.is_dir() and not one.is_symlink() for one in folders)
+    return is_whole and (head.ref is not None or head.commit is not None)
 
 
 def clear_remains(private: Private, worktree: Worktree) -> None:
