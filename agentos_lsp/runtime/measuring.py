@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from datetime import datetime
 
     from agentos_lsp.domain.ids import SessionId
@@ -28,29 +28,44 @@ class Sizes:
         sessions: Those that it owns, as they come and go.
         disk: The door.
         now: The clock.
+        spawn: Runs work beside everything else.
     """
 
-    def __init__(self, sessions: Mapping[SessionId, Session], disk: Disk, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sessions: Mapping[SessionId, Session],
+        disk: Disk,
+        now: Callable[[], datetime],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
         self._sessions = sessions
         self._disk = disk
         self._now = now
+        self._spawn = spawn
         self._known: dict[SessionId, tuple[datetime, int]] = {}
+        self._measuring: set[SessionId] = set()
 
-    async def of(self, name: SessionId) -> int | None:
-        """Returns how many bytes a session's worktree takes, None if it has none here."""
+    async def measure(self, name: SessionId) -> None:
+        """Measures a session's worktree; nothing happens if it has none, or if that is under way."""
         one = self._sessions.get(name)
-        if one is None or one.workspace is None or one.state.worktree is None:
-            self._known.pop(name, None)
-            return None
-        known, at = self._known.get(name), self._now()
-        if known is None or at - known[0] > HOLDS:
-            folder = Path(one.state.worktree.folder)
-            known = self._known[name] = (at, await asyncio.to_thread(self._disk.size, folder))
-        return known[1]
+        if one is None or one.state.worktree is None or name in self._measuring:
+            return
+        self._measuring.add(name)
+        try:
+            size = await asyncio.to_thread(self._disk.size, Path(one.state.worktree.folder))
+            self._known[name] = (self._now(), size)
+        finally:
+            self._measuring.discard(name)
 
-    async def line(self, name: SessionId) -> str:
-        """Returns what a session's page says of it, empty where there is nothing to say."""
-        size, one = await self.of(name), self._sessions.get(name)
-        if size is None or one is None or one.state.started_at is None:
+    def line(self, name: SessionId) -> str:
+        """Returns what a session's page says of its size as last known, empty where there is nothing to say.
+
+        It never waits: a size that is not known, or is from some time ago, is measured meanwhile.
+        """
+        one, known = self._sessions.get(name), self._known.get(name)
+        if one is None or one.workspace is None or one.state.worktree is None or one.state.started_at is None:
+            self._known.pop(name, None)
             return ""
-        return upkeep.line(size, self._now() - one.state.started_at, one.rules)
+        if (known is None or self._now() - known[0] > HOLDS) and name not in self._measuring:
+            self._spawn(self.measure(name))
+        return "" if known is None else upkeep.line(known[1], self._now() - one.state.started_at, one.rules)

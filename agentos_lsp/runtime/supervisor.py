@@ -127,7 +127,7 @@ class Runtime(reading.Reader, asking.Asking):
         self._forecaster = forecast.Forecaster(self._sessions.values)
         self._closing = False
         self._forecasting: list[asyncio.Task[None]] = []
-        self.sizes = measuring.Sizes(self._sessions, self.doors.disk, parts.now)
+        self.sizes = measuring.Sizes(self._sessions, self.doors.disk, parts.now, self._spawn)
         self.reviews = reviewing.Reviews(self._own, self._sessions, self._to_end, self.doors.disk)
 
     async def __aenter__(self) -> Self:

@@ -103,7 +103,7 @@ async def page_of(runtime: Runtime, uri: str) -> review.Page | None:
         case documents.Overview():
             return review.overview(await runtime.all_states(), runtime.orphans.found(), runtime.doors.banner)
         case documents.SessionDocument(session, "session.md"):
-            disk = await runtime.sizes.line(session)
+            disk = runtime.sizes.line(session)
             unfinished, banner = runtime.streams.of(session), runtime.doors.banner
             return review.session(await runtime.state(session), unfinished, banner, disk)
         case documents.SessionDocument(session, "compare.md"):

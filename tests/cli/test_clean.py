@@ -1,5 +1,6 @@
 """`agentos-lsp clean` removes what is provably nowhere needed, and says of the rest why it stays."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,7 +124,10 @@ async def test_a_session_beyond_the_limits_of_the_policy_is_pointed_out_and_stay
     async with house.open() as desk:
         name = await desk.play([{"write": {"path": "b.txt", "text": "x" * (3 << 20)}}])
         folder = (await desk.state(name)).worktree.folder
-        assert (await desk.runtime.sizes.line(ids.SessionId(name))).endswith("; merge or discard it")
+        sizes = desk.runtime.sizes
+        assert sizes.line(ids.SessionId(name)) == ""
+        await asyncio.gather(*[sizes.measure(ids.SessionId(name)) for _ in range(3)])
+        await desk.until(lambda: sizes.line(ids.SessionId(name)).endswith("; merge or discard it"))
     monkeypatch.setattr(clean, "datetime", at(support.T0 + timedelta(days=9)))
     row = (await on_thread(cleaned, house, capsys, "--yes"))[folder]
     assert row.startswith("stays")
