@@ -22,16 +22,23 @@ if TYPE_CHECKING:
 
 
 async def start(runtime: Runtime, wanted: Start, count: int) -> tuple[SessionId, ...]:
-    """Starts so many sessions on one task; where one cannot start, those before it go on.
+    """Starts so many sessions on one task.
 
     Raises:
-        UserError: See `Runtime.start`.
-        ConfigError: The same.
+        UserError: See `Runtime.start`; names those that were started, which go on.
+        ConfigError: The same, of the first one.
     """
     if count == 1:
         return (await runtime.start(wanted),)
-    first = await runtime.start(replace(wanted, group=""))
-    return first, *[await runtime.start(replace(wanted, group=first)) for _ in range(count - 1)]
+    started = [await runtime.start(replace(wanted, group=""))]
+    while len(started) < count:
+        try:
+            started.append(await runtime.start(replace(wanted, group=started[0])))
+        except AgentosError as error:
+            message = f"{len(started)} of {count} sessions were started ({', '.join(started)}), and no more: {error}"
+            hint = f"Those go on. {error.hint if isinstance(error, UserError) else 'Discard them, or start others.'}"
+            raise UserError(message, hint) from error
+    return tuple(started)
 
 
 async def members(runtime: Runtime, name: SessionId) -> tuple[SessionState, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from agentos_lsp.domain import ids
+from agentos_lsp.domain.errors import UserError
 from agentos_lsp.runtime import attempts
 from tests.server import runtime_support
 
@@ -105,3 +106,24 @@ async def test_no_more_than_eight_are_started_at_once(tmp_path):
         wanted = {"task": "Shout", "script": house.script(CHANGE), "n": 9}
         assert (await screen.refusal("agentos.session.start", wanted)).code == -32602
         assert house.runtime.states() == ()
+
+
+async def test_where_one_cannot_start_those_before_it_are_named_and_go_on(tmp_path, monkeypatch):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        start, begun = house.runtime.start, []
+
+        async def failing(wanted):
+            if len(begun) == 2:
+                raise UserError("There is no room.", "Make some.")
+            begun.append(await start(wanted))
+            return begun[-1]
+
+        monkeypatch.setattr(house.runtime, "start", failing)
+        wanted = {"task": "Shout", "script": house.script(CHANGE), "n": 3}
+        error = await screen.refusal("agentos.session.start", wanted)
+        assert error.message.startswith(
+            f"2 of 3 sessions were started ({', '.join(begun)}), and no more: There is no room"
+        )
+        assert error.data["hint"] == "Those go on. Make some."
+        for session in begun:
+            assert (await house.done(session)).group == begun[0]
