@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from agentos_lsp.domain import events, policy, policy_events
+from agentos_lsp.domain import events, ids, policy, policy_events
 from agentos_lsp.domain.inspection import globs, inspect
 from agentos_lsp.effects import agents
 from agentos_lsp.runtime import uncut
@@ -114,8 +114,8 @@ def is_waived(now: SessionState, check: policy.Check, tree: str) -> bool:
 
 
 async def _holds(workspace: Workspace, tree: str) -> bool:
-    """Whether the worktree, all of it, is what a tree holds."""
-    return (await workspace.stage(None)).tree == tree
+    """Whether the worktree, all of it, is what a tree holds, with files that git ignores elsewhere and tracks here."""
+    return not await asyncio.to_thread(workspace.git.changed_paths, workspace.worktree, ids.CommitId(tree))
 
 
 async def _run(doors: Doors, call: CallId, staged: Subject, check: policy.Check, clearance: Clearance) -> str:

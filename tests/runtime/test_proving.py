@@ -217,3 +217,25 @@ async def test_what_stands_in_the_way_of_the_merged_files_is_named_and_no_check_
         assert len(desk.of("check.started")) == 1
         assert (folder / "build/kept").read_text() == "ignored\n"
         assert (await desk.state(name)).trial is None
+
+
+async def test_checks_run_on_files_that_are_tracked_though_ignored_and_beside_moved_submodules(house):
+    async with house.open() as desk:
+        module = house.git("rev-parse", "HEAD")
+        house.git("update-index", "--add", "--cacheinfo", f"160000,{module},sub")
+        (house.root / "sub").mkdir()
+        house.git("commit", "-qm", "a submodule")
+        house.commit("a check", {"check.py": "print('fine')\n", ".gitignore": "*.log\n"})
+        house.user_policy.write_text(CHECK)
+        name = await desk.play(YOURS)
+        (house.root / "kept.log").write_text("tracked\n")
+        house.git("add", "--force", "kept.log")
+        second = house.git("rev-parse", "HEAD")
+        house.git("update-index", "--cacheinfo", f"160000,{second},sub")
+        house.git("update-index", "--add", "--cacheinfo", f"160000,{second},another")
+        (house.root / "another").mkdir()
+        house.git("commit", "-qm", "ignored but tracked, and submodules")
+        done = await desk.merge(name)
+        assert isinstance(done, ending.Merged), done
+        assert [one.passed for one in desk.of("check.finished")] == [True, True]
+        assert desk.of("merge.trial_ended")[0].kept == ()

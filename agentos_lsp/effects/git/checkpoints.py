@@ -214,9 +214,9 @@ def _replaced(
     Raises:
         OSError: The disk failed.
     """
-    if trees.SUBMODULE in {was.mode if was else 0, wanted.mode if wanted else 0}:
-        return False
     try:
+        if trees.SUBMODULE in {was.mode if was else 0, wanted.mode if wanted else 0}:
+            return _emptied(root, path, was, wanted)
         there = _entry(repository, root, path, was)
         if there == wanted:
             return True
@@ -230,6 +230,22 @@ def _replaced(
         if error.errno in _DISK:
             raise
         return False
+    return True
+
+
+def _emptied(root: int, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None) -> bool:
+    """Makes or removes the empty folder of a submodule, whose own files are never touched; returns whether it is so.
+
+    Raises:
+        OSError: It has files in it, or the disk failed.
+    """
+    if was is not None and wanted is not None:
+        return was.mode == wanted.mode
+    if wanted is not None:
+        with beneath.folder_of(root, path + b"/.", create=True):
+            return True
+    with beneath.folder_of(root, path) as (folder, name):
+        os.rmdir(name, dir_fd=folder)
     return True
 
 
