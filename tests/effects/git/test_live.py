@@ -13,7 +13,7 @@ from agentos_lsp.domain import diff
 from agentos_lsp.effects.git import changes, live
 from tests.effects.git.conftest import write
 
-ROUNDS = int(os.environ.get("AGENTOS_LIVE_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("LIVE_ROUNDS", "40"))
 """How many rounds of random work are compared with git; 10,000 take about ten minutes."""
 
 
