@@ -376,7 +376,8 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             notice = f"Not copied: {', '.join(event.left[:5])}." if event.left else state.notice
             return replace(state, notice=notice, offered=event.offered)
         case tree_events.SessionKept():
-            return replace(state, notice=f"For 30 days, what it held is in {event.reference}.")
+            but = f" All but {', '.join(event.skipped[:5])}, which a commit cannot hold." if event.skipped else ""
+            return replace(state, notice=f"For 30 days, what it held is in {event.reference}.{but}")
         case tree_events.MergeUndoAttempted():
             return replace(state, notice=f"The merge into {event.into} is being undone.")
         case tree_events.MergeUndone():

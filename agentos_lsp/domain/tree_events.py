@@ -65,11 +65,12 @@ class WorktreeReadied(Event):
 
 
 class SessionKept(Event):
-    """What a discard removes is kept under a reference for 30 days."""
+    """What a discard removes is kept under a reference for 30 days; `skipped` are not in it, and are gone."""
 
     type: Literal["session.kept"] = "session.kept"
     reference: str
     commit: CommitId
+    skipped: tuple[str, ...] = ()
 
 
 class MergeUndoAttempted(Event):

@@ -160,7 +160,7 @@ async def keep_removed(journal: Journal, workspace: Workspace) -> None:
     tip = await workspace.tip() or workspace.base_commit
     name = f"{checkpoints.REMOVED}{workspace.session}"
 
-    def keep() -> CommitId:
+    def keep() -> checkpoints.Kept:
         who = workspace.git.identity(workspace.checkout)
         return workspace.git.keep_removed(workspace.worktree, tip, name, who, workspace.now())
 
@@ -169,7 +169,9 @@ async def keep_removed(journal: Journal, workspace: Workspace) -> None:
     except AgentosError as error:
         await journal.record(events.FailureRecorded, where="snapshot", message=str(error))
         return
-    await journal.record(tree_events.SessionKept, durable=True, reference=name, commit=kept)
+    await journal.record(
+        tree_events.SessionKept, durable=True, reference=name, commit=kept.commit, skipped=kept.skipped
+    )
 
 
 async def prune(now: state.SessionState, workspace: Workspace) -> None:

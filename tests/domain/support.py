@@ -186,7 +186,11 @@ FIELDS = {
         "left": ("big.bin",),
         "offered": (tree_events.OfferRecord(file="conductor.json", lines=("npm ci",)),),
     },
-    "session.kept": {"reference": "refs/agentos/removed/fix-it-ab12", "commit": "f" * 40},
+    "session.kept": {
+        "reference": "refs/agentos/removed/fix-it-ab12",
+        "commit": "f" * 40,
+        "skipped": ("big.bin",),
+    },
     "review.attempted": {
         "wanted": "accept",
         "path": "a.py",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agentos_lsp.domain import ids, review
-from agentos_lsp.effects.git import on_disk
+from agentos_lsp.domain import ids, review, state
+from agentos_lsp.effects.git import checkpoints, on_disk
 from agentos_lsp.effects.process import ports
 from tests.runtime import support
 
@@ -183,3 +183,15 @@ async def test_a_session_cut_off_before_its_first_turn_is_made_ready_at_the_next
     async with house.open() as desk:
         await desk.event("turn.finished")
         assert (folder / "node_modules/x.js").read_text() == "1\n"
+
+
+async def test_what_a_discard_cannot_keep_is_named(house, monkeypatch):
+    monkeypatch.setattr(checkpoints, "LIMIT", 1000)
+    async with house.open() as desk:
+        steps = [{"write": {"path": "small.txt", "text": "x\n"}}, {"write": {"path": "large.txt", "text": "x" * 2000}}]
+        name = await desk.play(steps)
+        await desk.runtime.discard(ids.SessionId(name), "a test")
+        (kept,) = desk.of("session.kept")
+        assert kept.skipped == ("large.txt",)
+        assert house.git("show", f"{kept.reference}:small.txt") == "x"
+        assert "All but large.txt" in state.fold(house.log(name)[: kept.sequence]).notice

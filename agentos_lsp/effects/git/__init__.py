@@ -234,7 +234,9 @@ class Git(Protocol):
     ) -> checkpoints.Checkpoint | None:
         """See `checkpoints.take`."""
 
-    def keep_removed(self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+    def keep_removed(
+        self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime
+    ) -> checkpoints.Kept:
         """See `checkpoints.keep_removed`."""
 
     def restore(self, worktree: Worktree, now: str, target: str) -> checkpoints.Restored:

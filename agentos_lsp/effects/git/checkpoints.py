@@ -43,6 +43,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a discard keeps; `skipped` are not in it, as in a checkpoint."""
+
+    commit: CommitId
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """Files brought back, and the paths left as they are: changed meanwhile, or something of another kind is there."""
 
@@ -103,7 +111,7 @@ def take(
         return Checkpoint(CommitId(str(made)), len(edits), tuple(skipped[:SHOWN]))
 
 
-def keep_removed(worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+def keep_removed(worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> Kept:
     """Keeps all that a session holds, its commits and its files as they are, as one commit on top of its branch.
 
     Raises:
@@ -119,7 +127,7 @@ def keep_removed(worktree: Worktree, tip: CommitId, name: str, author: Identity,
         text = f"What {worktree.branch} held when it was discarded\n"
         kept = repository.create_commit(None, who, who, text, pygit2.Oid(raw=tree), [pygit2.Oid(hex=tip)])
         repository.references.create(name, kept, force=True)
-        return CommitId(str(kept))
+        return Kept(CommitId(str(kept)), () if made is None else made.skipped)
 
 
 def removed(common_dir: str) -> dict[str, datetime]:

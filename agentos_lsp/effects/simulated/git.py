@@ -461,14 +461,15 @@ class Git:
             its.references[name] = made
             return checkpoints.Checkpoint(made, len(changed), ())
 
-    def keep_removed(self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime) -> CommitId:
+    def keep_removed(
+        self, worktree: Worktree, tip: CommitId, name: str, author: Identity, at: datetime
+    ) -> checkpoints.Kept:
         """Keeps all that a session holds as one commit on top of its branch."""
-        its = self._objects
-        with its.lock:
+        with (its := self._objects).lock:
             there = its.present(worktree.folder, tip) if worktree.folder in its.folders else its.tree(tip)
             text = f"What {worktree.branch} held when it was discarded\n"
             its.references[name] = its.add(Commit(its.keep(there), (tip,), text, author, at))
-            return its.references[name]
+            return checkpoints.Kept(its.references[name])
 
     def restore(self, worktree: Worktree, now: str, target: str) -> checkpoints.Restored:
         """Replaces the files of one checkpoint by those of another; what is not as in the first stays."""

@@ -250,7 +250,7 @@ def test_a_checkpoint_brings_files_back_and_overwrites_nothing_unknown(place):
     assert place.text(worktree.folder, "a.txt") == b"1\n"
     assert place.text(worktree.folder, "new.txt") == b"new\n"
     kept = place.git.keep_removed(worktree, worktree.base, f"{checkpoints.REMOVED}fix-1", WHO, AT)
-    assert place.git.base_text(place.checkout.common_dir, kept, "src/b.py") == b"changed since\n"
+    assert place.git.base_text(place.checkout.common_dir, kept.commit, "src/b.py") == b"changed since\n"
     place.git.prune(place.checkout.common_dir, "fix-1", range(5))
 
 
