@@ -120,6 +120,8 @@ def _build(steps: Sequence[Sequence[object]]) -> None:
 
 def _carry_out(what: str, path: str, detail: str, more: int) -> None:
     at = _NEW + path
+    if _is_gone(what, path, detail, more):
+        return
     match what:
         case "cover":
             os.makedirs(at, exist_ok=True)
@@ -139,6 +141,22 @@ def _carry_out(what: str, path: str, detail: str, more: int) -> None:
             kernel.seal(at)
         case _:
             raise OSError(22, f"unknown step {what}")
+
+
+def _is_gone(what: str, path: str, detail: str, more: int) -> bool:
+    """Whether what was to be hidden, or shown to be read, has vanished since the plan was made: there is nothing to do.
+
+    Folders of other people's and of other programs change all the time. What can be written must be there.
+    """
+    match what:
+        case "cover" | "empty":
+            return not os.path.lexists(_OLD + path)
+        case "show":
+            return not more and not os.path.lexists(_OLD + detail)
+        case "seal":
+            return not os.path.lexists(_NEW + path)
+        case _:
+            return False
 
 
 def _make_place(at: str, *, folder: bool) -> None:

@@ -16,6 +16,7 @@ import pytest
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.process import commands
 from agentos_lsp.effects.process.sandbox import backends
+from tests.effects.process.sandbox.conftest import Jail, working
 
 
 def is_there(mark: str) -> bool:
@@ -156,3 +157,21 @@ async def test_who_is_cancelled_while_a_cage_is_made_waits_for_its_folders(tmp_p
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert (tmp_path / "made").is_dir()
+
+
+@pytest.mark.skipif("own" not in working(), reason="this machine cannot make a cage of our own")
+async def test_what_vanishes_while_a_cage_is_made_is_not_missed(tmp_path):
+    backend = working()["own"]
+    one = Jail(tmp_path, backend)
+    (one.home / "shown").write_text("now\n")
+    (one.home / "folder").mkdir()
+    (one.home / "notes").write_text("hidden\n")
+    made = backend.cage(one.place)
+    for path in (one.home / "shown", one.home / "notes"):
+        path.unlink()
+    (one.home / "folder").rmdir()
+    one.processes = commands.Processes("vanishing", cage=lambda: made)
+    try:
+        assert await one.run(f"ls -A {one.home}; cat {one.home}/.ssh/key 2>&1 | wc -l") == (0, ".cache\n.npm\n1\n")
+    finally:
+        await one.processes.stop_all()
