@@ -154,7 +154,9 @@ class Reviews:
         if one is None or one.workspace is None or one.state.worktree is None:
             return None
         self._follow(one, one.workspace)
-        current = await one.workspace.change.current()
+        # The session may end while its files are read, and its worktree go.
+        change = one.workspace.change
+        current = await change.current()
 
         def sides(path: str) -> tuple[bytes | None, bytes | None]:
             row = current.rows.get(path)
@@ -162,8 +164,7 @@ class Reviews:
                 return None, None
             return (row.old.data if row.old else None), (row.new.data if row.new else None)
 
-        writers = one.workspace.change.writers
-        return Shown(one.state, current.number, current.changes, writers, sides)
+        return Shown(one.state, current.number, current.changes, change.writers, sides)
 
     async def page(self, name: ids.SessionId, number: int = 1) -> change_page.Page:
         """Returns a page of a session's diff with what stands on which line; empty without a worktree of this runtime.

@@ -158,7 +158,7 @@ async def test_of_the_repository_nothing_is_seen_but_its_objects_which_nobody_ca
         name = await desk.play(
             lines(
                 f"python3 peek.py {' '.join(paths)}",
-                f"touch {git}/objects/made; mkdir {git}/objects/aa; git -C {caged.root} log",
+                f"touch {git}/objects/made; mkdir {git}/objects/no-object; git -C {caged.root} log",
                 "rm -f .git; echo x > .git; mv .git away; cat .git",
                 "git config -l --local",
             )
@@ -170,7 +170,7 @@ async def test_of_the_repository_nothing_is_seen_but_its_objects_which_nobody_ca
         assert "https://example.invalid/repo.git" in settings[2]
         assert f"gitdir: {caged.state}/git/{name}/git" in file[2]
     assert not (git / "objects" / "made").exists()
-    assert not (git / "objects" / "aa").exists()
+    assert not (git / "objects" / "no-object").exists()
 
 
 async def test_a_commit_is_not_in_the_repository_before_it_was_inspected(ours):

@@ -372,3 +372,25 @@ async def test_a_swapped_folder_leads_neither_reads_nor_writes_outside(house: su
         (review.own / "folder").symlink_to(outside)
         assert not (await review.accept(item)).counted
         assert (outside / "file.txt").read_text() == "canary\n"
+
+
+async def test_a_session_that_ends_while_its_files_are_read_is_shown_as_it_was(house: support.House) -> None:
+    async with house.open() as desk:
+        name = await desk.play([write("text.txt", NEW)])
+        one = desk.runtime._sessions[ids.SessionId(name)]
+        workspace = one.workspace
+        assert workspace is not None
+        read = workspace.change.current
+
+        async def current() -> Any:
+            found = await read()
+            one.workspace = None
+            return found
+
+        workspace.change.current = current  # type: ignore[method-assign]
+        try:
+            shown = await desk.runtime.reviews.shown(ids.SessionId(name))
+        finally:
+            one.workspace = workspace
+        assert shown is not None
+        assert [change.path for change in shown.changes] == ["text.txt"]

@@ -52,8 +52,8 @@ class Bench:
         deadline = time.monotonic() + seconds
         file = self.folder / name
         while time.monotonic() < deadline:
-            if file.exists() and file.read_text().strip():
-                return int(file.read_text())
+            if file.exists() and (said := file.read_text().strip()):
+                return int(said)
         raise AssertionError(f"{name} was not written")
 
 
