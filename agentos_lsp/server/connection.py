@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import pydantic
 from lsprotocol import types as lsp
@@ -184,17 +185,11 @@ class Connection(LanguageServer):
             if self.client.mirror is not None:
                 await self.client.mirror.write(documents.OVERVIEW)
             for one in self.runtime.states():
-                if self.client.mirror is not None:
-                    await self.client.mirror.write(documents.page(one.session))
-                self.reporter.follow(one)
-                self.diagnostics.publish(one)
-                if one.findings:
-                    self._moved.add(one.session)
-                    self._wake.set()
-            await self._publish_overview()
+                await self._apart(self._tell_first(one), one.session)
+            await self._apart(self._publish_overview(), "all sessions")
             self.client.link.spawn(self._look_for_orphans(), "look for what sessions left behind")
             for one in self.runtime.states():
-                await self._tell_review(one.session)
+                await self._apart(self._tell_review(one.session), one.session)
             while True:
                 await self._wake.wait()
                 await asyncio.sleep(TOGETHER_S)
@@ -207,6 +202,23 @@ class Connection(LanguageServer):
             unsubscribe_trust()
             unsubscribe_notices()
             unsubscribe_streams()
+
+    @staticmethod
+    async def _apart(work: Coroutine[Any, Any, None], about: str) -> None:
+        """Tells one thing; what goes wrong with it keeps neither anything else nor what comes later from being told."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 as said above
+            errors.log_defect(error, f"telling an editor of {about}")
+
+    async def _tell_first(self, one: state.SessionState) -> None:
+        if self.client.mirror is not None:
+            await self.client.mirror.write(documents.page(one.session))
+        self.reporter.follow(one)
+        self.diagnostics.publish(one)
+        if one.findings:
+            self._moved.add(one.session)
+            self._wake.set()
 
     async def _look_for_orphans(self) -> None:
         for folder in self.client.folders():
@@ -228,28 +240,34 @@ class Connection(LanguageServer):
         if speaking and not (changed or printed or self._noticed or self._is_edited or self._moved):
             return
         for session in sorted(changed):
-            # A refresh comes first: it is about the text that the diagnostics stand on.
-            for uri in (documents.page(session), documents.trace(session)):
-                await self.client.renew(uri)
-            now = await self.runtime.state(session)
-            self.diagnostics.publish(now)
-            if now.group is not None:
-                await self.client.renew(documents.compare(now.group))
-            if self.client.mirror is not None and now.status != "running":
-                # Not every editor of this kind asks for links: the diff is there when there is something to decide.
-                await self.client.mirror.write(documents.changes(session))
+            await self._apart(self._tell_page(session), session)
         for session in sorted(changed | self._moved):
             self._moved.discard(session)
-            self.diagnostics.publish_own_files(session, await self.runtime.on_own_files(session, self.client.open_text))
+            await self._apart(self._tell_findings(session), session)
         noticed, self._noticed = self._noticed, set()
         edited, self._is_edited = self._is_edited, False
         everybody = {one.session for one in self.runtime.states()} if edited else set()
         for session in sorted(changed | noticed | everybody):
-            await self._tell_review(session)
+            await self._apart(self._tell_review(session), session)
         for session, call in sorted(printed):
-            await self.client.renew(documents.output(session, call))
-        await self.client.renew(documents.OVERVIEW)
-        await self._publish_overview()
+            await self._apart(self.client.renew(documents.output(session, call)), session)
+        await self._apart(self.client.renew(documents.OVERVIEW), "all sessions")
+        await self._apart(self._publish_overview(), "all sessions")
+
+    async def _tell_page(self, session: ids.SessionId) -> None:
+        # A refresh comes first: it is about the text that the diagnostics stand on.
+        for uri in (documents.page(session), documents.trace(session)):
+            await self.client.renew(uri)
+        now = await self.runtime.state(session)
+        self.diagnostics.publish(now)
+        if now.group is not None:
+            await self.client.renew(documents.compare(now.group))
+        if self.client.mirror is not None and now.status != "running":
+            # Not every editor of this kind asks for links: the diff is there when there is something to decide.
+            await self.client.mirror.write(documents.changes(session))
+
+    async def _tell_findings(self, session: ids.SessionId) -> None:
+        self.diagnostics.publish_own_files(session, await self.runtime.on_own_files(session, self.client.open_text))
 
     async def _tell_review(self, session: ids.SessionId) -> None:
         """Publishes the hunks of a session on the person's own files; what differs is read again."""

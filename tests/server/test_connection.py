@@ -185,3 +185,27 @@ async def test_a_session_is_found_again_by_the_next_server(tmp_path):
         await screen.choose((await screen.actions(page(session), after["range"]["start"]["line"]))[0])
         now = await house.until(session, lambda now: now.turn is None)
         assert [call.step for call in now.calls.values()] == ["done"]
+
+
+@pytest.mark.parametrize("what", ["state", "on_own_files"])
+async def test_what_cannot_be_told_of_one_session_keeps_nothing_else_from_being_told(
+    tmp_path, caplog, monkeypatch, what
+):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        broken = await screen.start(house, ["touch x"], ["touch y"])
+        first = await screen.approval(broken)
+        real = getattr(house.runtime, what)
+
+        async def fails(session, *given):
+            if session == broken:
+                raise RuntimeError("a defect")
+            return await real(session, *given)
+
+        monkeypatch.setattr(house.runtime, what, fails)
+        await screen.command("agentos.approval.decide", {**first["data"], "outcome": "rejected"})
+        other = await screen.start(house, "touch x")
+        assert await screen.approval(other)
+        monkeypatch.undo()
+        await screen.command("agentos.session.prompt", {"session": broken, "text": "Go on"})
+        assert await screen.approval(broken, first)
+    assert "a defect" in caplog.text
