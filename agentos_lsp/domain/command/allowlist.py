@@ -241,7 +241,18 @@ def lets_through(entry: Entry, invocation: Invocation, effects: tuple[Effect, ..
     )
     if not _may_follow(entry.tokens, rest):
         return False
-    return all(_is_lifted(effect, entry.tokens, invocation) for effect in effects)
+    return all(
+        _is_lifted(effect, entry.tokens, invocation) and _stays(effect, entry.folder, invocation) for effect in effects
+    )
+
+
+def _stays(effect: Effect, folder: str | None, invocation: Invocation) -> bool:
+    """Tells whether what an effect changes in the worktree lies in the folder to which a prefix is held."""
+    if not folder or not isinstance(effect, (Writes, Deletes, Adds)) or effect.target is None:
+        return True
+    inside = f"{invocation.surroundings.worktree}/{folder}".rstrip("/")
+    path = effect.target.path
+    return effect.target.place != "worktree" or (path is not None and paths.contains(inside, path))
 
 
 def _fits(tokens: tuple[str, ...], invocation: Invocation) -> bool:
@@ -371,9 +382,11 @@ def _effects_of(tokens: tuple[str, ...]) -> tuple[Effect, ...]:
 def _is_own(effect: Effect, own: tuple[Effect, ...], invocation: Invocation) -> bool:
     """Tells whether the prefix alone, whose effects are `own`, does the same kind of thing."""
     match effect:
-        case Pushes(_, branches, overwrites):
+        case Pushes(remote, branches, overwrites):
             protected = invocation.surroundings.protected
             mine = branches is not None and not any(branch in protected for branch in branches)
+            # A person who allows `git push` means the repository's remotes, by name.
+            mine = mine and not set("/:\\") & set(remote or "")
             return mine and not overwrites and any(isinstance(found, Pushes) for found in own)
         case ChangesRepository(_, loses_work):
             return effect in own or (not loses_work and any(isinstance(found, ChangesRepository) for found in own))

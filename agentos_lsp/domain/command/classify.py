@@ -6,14 +6,13 @@ The only way into the classifier. It is total: every string gets a verdict, and 
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import allowlist, opaque, rules, secrets, verbs, walk, wrapper_table
+from agentos_lsp.domain.command import allowlist, opaque, outputs, rules, verbs, walk, wrapper_table
 from agentos_lsp.domain.command.effects import Deletes, Reads, ReadsOnly
 from agentos_lsp.domain.command.families import table
-from agentos_lsp.domain.command.invocation import Glob, Known, Prefix, Target
+from agentos_lsp.domain.command.invocation import Glob, Known, Prefix
 from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.command.syntax import Span
 from agentos_lsp.domain.command.verdict import Assessment, Part, Reason, Verdict
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 16
 _FEEDING = frozenset(("xargs", "gxargs"))
-# With these, what find finds may lie behind a link, or a command runs where it was found.
-_STRAYING = frozenset(
-    ("-L", "-H", "-follow", "-execdir", "-ok", "-okdir", "-lname", "-ilname", "-xtype", "-files0-from")
-)
 _CERTAIN = (Known, Glob)
 _SOMEWHERE = Surroundings(cwd="/worktree", worktree="/worktree")
 _EXAMPLES = 5
@@ -120,7 +115,7 @@ def _judge(step: Step, surroundings: Surroundings, known: Allowlist) -> tuple[tu
     effects: tuple[Effect, ...] = ()
     for invocation in step.invocations:
         effects = table.effects(invocation)
-        if invocation.wrappers and not wrapper_table.SWEEPING.isdisjoint(invocation.wrappers):
+        if invocation.wrappers and not (wrapper_table.SWEEPING | _FEEDING).isdisjoint(invocation.wrappers):
             effects = tuple(_swept(effect) for effect in effects)
         if invocation.wrappers:
             invocation, effects = _found(invocation, effects)  # noqa: PLW2901 - what is known of it is sharper
@@ -158,11 +153,7 @@ def _hands_on(invocation: Invocation) -> bool:
     if invocation.name in wrapper_table.PLAIN:
         return True
     words = [argument.text if isinstance(argument, Known) else "" for argument in invocation.arguments]
-    strays = any(word in _STRAYING for word in words) or any(
-        first == "-type" and "l" in second for first, second in itertools.pairwise(words)
-    )
-    named = any(".git" in word or secrets.is_secret(Target(None, "unknown", under=True, shown=word)) for word in words)
-    return invocation.name in wrapper_table.FINDING and not strays and not named
+    return invocation.name in wrapper_table.FINDING and not outputs.strays(words)
 
 
 def _found(invocation: Invocation, effects: tuple[Effect, ...]) -> tuple[Invocation, tuple[Effect, ...]]:

@@ -230,6 +230,8 @@ class CommandReader(abc.ABC):
         self.step(invocations, effects, doubts, span, context, text, _known(arguments), wraps=wraps, spoken=spoken)
         for found in started:
             self._inner(found, name, scope, context, span)
+        if name == "git":
+            scope.switch_branch(rest)
         if scope.files:
             self._written_before(program, name, rest, scope, context, span)
         if name in scope.functions and not context.wrappers:
@@ -245,7 +247,8 @@ class CommandReader(abc.ABC):
         """Looks into a script that the line itself wrote before it runs it; this may block, and allows nothing."""
         script = program if isinstance(program, Known) and "/" in program.text else None
         if name in _READERS:
-            script = next((word for word in rest if isinstance(word, Known) and word.text[:1] not in ("-", "+")), None)
+            words = (word for word in rest if isinstance(word, Known))
+            script = next((word for word in words if outputs.kept(word.text, scope) is not None), None)
         text = outputs.kept(script.text, scope) if script is not None else None
         if text is not None:
             self._inner(inside.Code(text, recipe=True), name, scope, context, span)
@@ -315,6 +318,8 @@ class CommandReader(abc.ABC):
             scope.functions = {}
         if found.positionals is not None:
             scope.positionals = found.positionals
+        if found.zero is not None:
+            scope.variables["0"] = (found.zero,)
         doubts = context.doubts if found.certain else (*context.doubts, f"what {name} runs is not certain")
         only_blocks = context.only_blocks or found.recipe
         self.code(

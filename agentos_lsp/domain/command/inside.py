@@ -36,6 +36,7 @@ class Code:
     positionals: tuple[Argument, ...] | None = None
     here: bool = False
     recipe: bool = False
+    zero: Argument | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import posixpath  # Pure text functions; nothing here asks the file system.
 import re
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain.command import secrets
 from agentos_lsp.domain.command.invocation import Glob, Known
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ NAMES = frozenset(
         *("echo", "printf", "cat", "tee", "pwd", "which", "command", "type", "base64", "xxd", "rev", "tr"),
         *("dirname", "basename", "git", "find", "ls"),
     )
+)
+# With these, what find finds may lie behind a link, or a command runs where it was found.
+_STRAYING = frozenset(
+    ("-L", "-H", "-follow", "-execdir", "-ok", "-okdir", "-lname", "-ilname", "-xtype", "-files0-from")
 )
 # What stands in a text for what is not certain.
 HOLE = "${_}"
@@ -147,7 +153,16 @@ def _found(words: list[str]) -> str | None:
         starts.append(word)
     if any(word.startswith(("-printf", "-exec", "-ok", "-ls")) for word in words):
         return None
-    return "".join(f"{start.rstrip('/')}/{HOLE}\n" for start in starts or ["."])
+    below = "".join(f"{start.rstrip('/')}/{HOLE}\n" for start in starts or ["."])
+    # Where names may be links, or are asked for as secrets, what they lead to may be anything.
+    return f"{below}{HOLE}\n" if strays(words) else below
+
+
+def strays(words: Sequence[str]) -> bool:
+    """Tells whether what find finds may lie behind a link, is git's own or a secret, or is not at its folder's path."""
+    return any(word in _STRAYING or ".git" in word or secrets.is_named(word) for word in words) or any(
+        first == "-type" and "l" in second for first, second in itertools.pairwise(words)
+    )
 
 
 def _of_git(words: list[str], cwd: str, surroundings: Surroundings) -> str | None:

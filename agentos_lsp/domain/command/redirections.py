@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import hosts, paths, words
+from agentos_lsp.domain.command import hosts, outputs, paths, words
 from agentos_lsp.domain.command.effects import Connects, Reads, Writes
 from agentos_lsp.domain.command.families import persistence
 from agentos_lsp.domain.command.invocation import Known, Prefix
@@ -48,6 +48,12 @@ def read(found: tuple[Redirection, ...], scope: Scope) -> tuple[tuple[Effect, ..
         if operator in (">&", "<&") and isinstance(target, Known) and _DESCRIPTOR.fullmatch(target.text):
             continue
         effects.extend(dict.fromkeys(_effects(operator, target, scope)))
+        if (
+            operator == "<"
+            and isinstance(target, Known)
+            and (text_before := outputs.kept(target.text, scope)) is not None
+        ):
+            fed = Fed(text_before, certain=False)
     return tuple(effects), fed
 
 

@@ -6,6 +6,7 @@ The only place that follows `cd` and its kin. A scope changes as the walker move
 from __future__ import annotations
 
 import posixpath  # Pure text functions; nothing here asks the file system.
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain.command import paths
@@ -157,6 +158,19 @@ class Scope:
         if push and self.stack is not None:
             self.stack = (*self.stack, before)
         self.previous = before
+
+    def switch_branch(self, arguments: tuple[Argument, ...]) -> None:
+        """Follows git to another branch; from a protected one nothing is followed, since git may refuse."""
+        branch = self.surroundings.branch
+        texts = [argument.text if isinstance(argument, Known) else "" for argument in arguments]
+        verb = next((text for text in texts if text in ("checkout", "switch", "branch", "symbolic-ref")), None)
+        if verb is None or branch is None or branch in self.surroundings.protected:
+            return
+        named = [text for text in texts[texts.index(verb) + 1 :] if text[:1] != "-" or text == "-"]
+        if not named or (verb == "branch" and not {"-m", "-M", "--move"} & set(texts)):
+            return
+        goal = named[0] if verb in ("checkout", "switch") else named[-1].removeprefix("refs/heads/")
+        self.surroundings = replace(self.surroundings, branch=None if goal in ("", "-") else goal)
 
     def pop_folder(self, arguments: tuple[Argument, ...]) -> None:
         """Follows `popd`."""

@@ -33,11 +33,12 @@ _HINT = re.compile(
 
 def is_secret(target: Target) -> bool:
     """Tells whether a file is named like one that holds secrets; a pattern counts as its own text."""
-    return _is_named(target.shown if target.under or target.path is None else target.path)
+    return is_named(target.shown if target.under or target.path is None else target.path)
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_named(path: str) -> bool:
+def is_named(path: str) -> bool:
+    """Tells whether a path, or a pattern, ends in the name of a file that holds secrets."""
     pattern = path[-512:].rstrip("/").rpartition("/")[2]
     if pattern[:1] == "." and any(fnmatch.fnmatchcase(name, pattern) for name in _HIDDEN):
         return True

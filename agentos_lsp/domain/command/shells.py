@@ -35,7 +35,7 @@ def shell(invocation: Invocation, write: Callable[[Argument], str]) -> Iterator[
     if takes_code:
         if not rest:
             return
-        yield Code(write(rest[0]), isinstance(rest[0], Known), tuple(rest[2:]))
+        yield Code(write(rest[0]), isinstance(rest[0], Known), tuple(rest[2:]), zero=rest[1] if len(rest) > 1 else None)
         return
     if rest and (not isinstance(rest[0], Known) or rest[0] == Known(paths.FED)):
         yield Hidden("the script that the shell reads cannot be known")

@@ -6,6 +6,7 @@ The lists name what makes a person's own tools run code later: git, editors, she
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import policy
@@ -114,13 +115,17 @@ def _link_outside(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hi
         yield Hit(None, f"{file.path} is a link into git's own folder ({target}). Leave it out.")
 
 
+# Source: git's path.c, validate_headref: a reference, a commit, or a link to a reference.
+_HEAD = re.compile(rb"(?:ref:\s*)?refs/|[0-9a-f]{40}", re.IGNORECASE)
+
+
 def _nested_repository(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
     del rules
     if file.mode == SUBMODULE and file.old_mode != SUBMODULE:
         yield Hit(None, f"{file.path} is a git repository inside of this one. Leave it out; a person adds submodules.")
     elif globs.named(file.path, (".git", ".git/")):
         yield Hit(None, f"{file.path} belongs to a nested git repository, whose settings git obeys. Leave it out.")
-    elif globs.named(file.path, ("head",)) and (file.content or b"").startswith(b"ref: refs/"):
+    elif globs.named(file.path, ("head",)) and _HEAD.match(file.content or b""):
         yield Hit(None, f"{file.path} makes its folder a bare git repository, whose settings git obeys. Leave it out.")
 
 
@@ -202,6 +207,9 @@ RULES = (
             Change((policy.ChangedFile("lib", None, 0, mode=SUBMODULE),)),
             touched("sub/.git/config"),
             written("x/HEAD", "ref: refs/heads/main"),
+            written("x/HEAD", "ref:\trefs/heads/main"),
+            written("x/HEAD", "0123456789abcdef0123456789abcdef01234567\n"),
+            written("x/head", "refs/heads/main"),
         ),
         passes=(written("HEAD", "of state"), touched(".github/x"), touched(".gitignore")),
     ),

@@ -34,6 +34,8 @@ _GIT_SETTINGS = (
     ("credential.helper", ""),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
+    # A folder with HEAD, objects and refs is a repository whose configuration an agent wrote, and which runs programs.
+    ("safe.bareRepository", "explicit"),
 )
 
 

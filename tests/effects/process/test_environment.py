@@ -46,7 +46,7 @@ def test_the_whole_environment_is_what_the_list_says():
         "GIT_EDITOR": "true",
         "GIT_SEQUENCE_EDITOR": "true",
         "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_CONFIG_COUNT": "6",
+        "GIT_CONFIG_COUNT": "7",
         "GIT_CONFIG_KEY_0": "core.fsmonitor",
         "GIT_CONFIG_VALUE_0": "false",
         "GIT_CONFIG_KEY_1": "core.hooksPath",
@@ -59,6 +59,8 @@ def test_the_whole_environment_is_what_the_list_says():
         "GIT_CONFIG_VALUE_4": "0",
         "GIT_CONFIG_KEY_5": "maintenance.auto",
         "GIT_CONFIG_VALUE_5": "false",
+        "GIT_CONFIG_KEY_6": "safe.bareRepository",
+        "GIT_CONFIG_VALUE_6": "explicit",
     }
 
 

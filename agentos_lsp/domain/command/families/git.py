@@ -68,6 +68,12 @@ def _git(invocation: Invocation) -> Iterator[Effect]:
     yield from _read(invocation, invocation.arguments, 0)
 
 
+def _elsewhere(invocation: Invocation) -> list[Argument]:
+    """The worktree that a variable names, where it is another one than the session's."""
+    named = [value for name, value in invocation.assignments if name == "GIT_WORK_TREE"]
+    return [value for value in named if rows.target(invocation, value).place == "outside"]
+
+
 def _read(invocation: Invocation, arguments: tuple[Argument, ...], depth: int) -> Iterator[Effect]:
     parsed = options.parse(options.grammar(_GLOBALS, permutes=False), arguments)
     yield from rows.of_options(parsed, invocation, "git")
@@ -79,7 +85,7 @@ def _read(invocation: Invocation, arguments: tuple[Argument, ...], depth: int) -
         yield Executes(f"git --config-env={rows.text_of(value)}", danger=("configuration from the environment",))
     for value in parsed.values("--git-dir"):
         yield Executes(f"git --git-dir={rows.text_of(value)} takes its configuration from there")
-    for value in (*parsed.values("-C"), *parsed.values("--work-tree")):
+    for value in (*parsed.values("-C"), *parsed.values("--work-tree"), *_elsewhere(invocation)):
         invocation = dataclasses.replace(invocation, cwd=_enter(invocation, value))
     verb = rows.text_of(parsed.operands[0]) if parsed.operands else ""
     rest = parsed.operands[1:]

@@ -240,8 +240,6 @@ def _rest(verb: str, parsed: options.Parsed, invocation: Invocation, spec: str) 
     if verb in ("diff", "grep"):
         for operand in parsed.operands[verb == "grep" :]:
             # Outside the repository, or with --no-index, these read any file.
-            text = rows.text_of(operand)
-            if parsed.has("--no-index") or text == ".." or text.startswith(("/", "../")):
-                yield Reads(rows.target(invocation, operand))
+            yield Reads(rows.target(invocation, operand))
     if parsed.unsure and not rows.has_dangers(spec):
         yield Unrecognised(f"an argument of git {verb} cannot be known")

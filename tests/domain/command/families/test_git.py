@@ -12,7 +12,7 @@ def test_reading_commands_read(check: Callable[[str], None]) -> None:
     check("""
         git status -sb               => reads only
         git --no-pager log -5 --oneline -- src => reads only
-        git diff --stat main...topic => reads only
+        git diff --stat main...topic => reads only & reads worktree /code/tree/main...topic
         git show HEAD:a              => reads only
         git branch -a                => reads only
         git branch --list x          => reads only
