@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -77,6 +77,18 @@ def digest(*, line: str, cwd: str, head: str) -> str:
     """
     text = f"{line}\0{cwd}\0{head}"
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def narrowed(question: Question, given: Answer, prefix: tuple[str, ...] | None) -> Answer:
+    """Returns an answer as it counts where another prefix is offered than when it was given: for this call alone.
+
+    Args:
+        question: What the person was asked about this very line, in this very folder.
+        given: What they said.
+        prefix: The prefix that is offered now.
+    """
+    wide = given.scope in {"prefix", "folder"}
+    return replace(given, scope="once") if wide and question.prefix != prefix else given
 
 
 def answer(question: Question | None, given: Answer) -> Answer | Stale:

@@ -48,7 +48,7 @@ class Change:
         self._looking = asyncio.Lock()
         self._own: set[str] = set()
         self._announced: Counter[str] = Counter()
-        self._commands = 0
+        self._commands: set[tuple[str, str]] = set()
         self._has_run = False
         self.writers: Mapping[str, Writer] = {}
         """The last writer of each file that was written while somebody looked; files from before have none."""
@@ -70,7 +70,7 @@ class Change:
                 await self._begin_to_watch(self._tracked)
             self._take_notice()
             own, self._own = self._own, set()
-            ran, self._has_run = self._has_run or self._commands > 0, self._commands > 0
+            ran, self._has_run = self._has_run or bool(self._commands), bool(self._commands)
             try:
                 await asyncio.to_thread(self._look_into_new_folders, self._tracked)
                 current = await asyncio.to_thread(self._tracked.current)
@@ -134,14 +134,14 @@ class Change:
         elif self._tracked is not None:
             self._tracked.distrust()
 
-    def command_began(self) -> None:
-        """Takes notice that what is written from now on may be written by a command."""
-        self._commands += 1
+    def command_began(self, call: str, check: str = "") -> None:
+        """Takes notice that what is written from now on may be written by a call's command, or one of its checks."""
+        self._commands.add((call, check))
         self._has_run = True
 
-    def command_ended(self) -> None:
+    def command_ended(self, call: str, check: str = "") -> None:
         """Takes notice that a command has ended: it may have written anything, also what was not noticed."""
-        self._commands = max(0, self._commands - 1)
+        self._commands.discard((call, check))
         self.touched()
 
     # --- watching ----------------------------------------------------------------------------------------------

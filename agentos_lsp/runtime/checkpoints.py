@@ -156,7 +156,11 @@ def commit_of(now: state.SessionState, number: int) -> CommitId:
 
 
 async def keep_removed(journal: Journal, workspace: Workspace) -> None:
-    """Keeps what a discard is about to remove; a failure is recorded, and the discard, which was confirmed, goes on."""
+    """Keeps what a discard is about to remove.
+
+    Raises:
+        EffectError: It cannot be kept, so nothing may be removed.
+    """
     tip = await workspace.tip() or workspace.base_commit
     name = f"{checkpoints.REMOVED}{workspace.session}"
 
@@ -164,11 +168,7 @@ async def keep_removed(journal: Journal, workspace: Workspace) -> None:
         who = workspace.git.identity(workspace.checkout)
         return workspace.git.keep_removed(workspace.worktree, tip, name, who, workspace.now())
 
-    try:
-        kept = await asyncio.to_thread(keep)
-    except AgentosError as error:
-        await journal.record(events.FailureRecorded, where="snapshot", message=str(error))
-        return
+    kept = await asyncio.to_thread(keep)
     await journal.record(
         tree_events.SessionKept, durable=True, reference=name, commit=kept.commit, skipped=kept.skipped
     )

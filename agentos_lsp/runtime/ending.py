@@ -99,7 +99,7 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
         if isinstance(proof, proving.Unproven):
             await session.record(events.MergeRefused, into=into, reason=proof.reason)
             return NotMerged("refused", proof.reason, ())
-        outcome = await _make(workspace, into, wanted.strategy, message, unsaved, watch, proof)
+        outcome = await _make(workspace, into, wanted.strategy, message, unsaved, watch, proof, source_commit)
     except Exception as error:
         # Whatever failed, the attempt must not look as if it were still under way; and the branch may have moved.
         if await settle_merge(session, f"{error}"):
@@ -124,6 +124,7 @@ async def _make(
     unsaved: frozenset[str],
     watch: updating.Watch,
     proof: proving.Proven,
+    source_commit: CommitId,
 ) -> merges.Merged | merges.Conflicted | merges.Refused:
     def make() -> merges.Merged | merges.Conflicted | merges.Refused:
         checkout = workspace.git.probe(workspace.checkout.root)
@@ -138,6 +139,7 @@ async def _make(
             protected_paths=inside(checkout.root, unsaved),
             watch=watch,
             proven=proof.tree,
+            inspected=source_commit,
         )
 
     return await asyncio.to_thread(make)
@@ -290,6 +292,14 @@ async def remove_worktree(session: Session, log: Sequence[events.AnyEvent]) -> N
             await session.record(events.FailureRecorded, where="worktree", message=message)
         return
     session.unequip()
+
+
+async def told_failure(session: Session, where: str, message: str, hint: str = "") -> None:
+    """Records a failure; where not even that can be written, the session goes on all the same."""
+    try:
+        await session.record(events.FailureRecorded, where=where, message=message, hint=hint)
+    except EffectError as error:
+        LOG.warning("a failure of %s was not recorded (%s): %s", session.id, message, error)
 
 
 async def losses(session: Session) -> Losses:

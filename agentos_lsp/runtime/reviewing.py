@@ -109,13 +109,14 @@ class Reviews:
             return
         match event:
             case events.CommandStarted(cleared_by=by) if by != "own":
-                one.workspace.change.command_began()
+                one.workspace.change.command_began(event.call)
             case policy_events.CheckStarted():
-                one.workspace.change.command_began()
+                one.workspace.change.command_began(event.call, event.name)
             case policy_events.CheckFinished():
-                one.workspace.change.command_ended()
-            case events.CommandFinished() if _is_command(one, event.call):
-                one.workspace.change.command_ended()
+                one.workspace.change.command_ended(event.call, event.name)
+            case events.CommandFinished() | events.ToolCallRefused() if _is_command(one, event.call):
+                # A command that could not be started is refused after its beginning was recorded.
+                one.workspace.change.command_ended(event.call)
             case events.SessionInterrupted() | events.TurnFinished():
                 one.workspace.change.touched()
             case _:
@@ -211,7 +212,10 @@ class Reviews:
 
     def own_text(self, root: str, path: str) -> bytes | None:
         """Returns what a file of the person's checkout holds; None if it cannot be read. For threads."""
-        found = review_plan.read(self._disk, root, path)
+        try:
+            found = review_plan.read(self._disk, root, path)
+        except AgentosError:
+            return None  # the checkout is gone, or the disk fails
         return found if isinstance(found, bytes) else None
 
     # --- what a person does ------------------------------------------------------------------------------------

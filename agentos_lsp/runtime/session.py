@@ -143,8 +143,8 @@ class Session:
     ) -> approval.Answer | None:
         """Asks a person and waits, without a limit; see `journal.Journal`."""
         kept = self._kept.pop(call, None)
-        if kept is not None and (kept[0].line, kept[0].cwd, kept[0].prefix) == (line, cwd, prefix):
-            return kept[1]
+        if kept is not None and (kept[0].line, kept[0].cwd) == (line, cwd):
+            return approval.narrowed(*kept, prefix)
         asked = self.state.calls.get(call)
         question = (
             self.state.questions.get(asked.approval) if asked is not None and asked.approval is not None else None

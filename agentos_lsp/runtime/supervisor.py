@@ -196,10 +196,10 @@ class Runtime(reading.Reader, asking.Asking):
             self.doors,
         )
         in_force = await self.policy.of(workspace)
-        self._parts.store.claim(name)
         if wanted.environment is not None:
             disk, folder = self.doors.disk, self._parts.state_folder
             await asyncio.to_thread(inherited.keep, disk, folder, name, wanted.environment)
+        self._parts.store.claim(name)
         one = session.Session(name, [], self._world())
         try:
             await one.record(
@@ -436,7 +436,7 @@ class Runtime(reading.Reader, asking.Asking):
             hint = error.hint if isinstance(error, UserError) else "Start another session."
             if made and one.state.worktree is None:
                 await workspace.remove_half_made()
-            await one.record(events.FailureRecorded, where="start", message=message, hint=hint)
+            await ending.told_failure(one, "start", message, hint)
             if not one.is_equipped:
                 return
         finally:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos_lsp.domain.errors import EffectError
 from agentos_lsp.effects.files import sizes, tree, watch
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class OnDisk:
 
     def make_folder(self, folder: Path) -> None:
         """Makes a folder for this user only."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _attempting(f"make {folder}"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_folder(self, folder: Path) -> None:
         """Removes a folder with all in it."""
@@ -58,9 +60,10 @@ class OnDisk:
 
     def write_file(self, file: Path, content: bytes) -> None:
         """Writes a small file for this user only."""
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_bytes(content)
+        with _attempting(f"write {file}"):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_bytes(content)
 
     def ends(self, spool: Path, size_bytes: int) -> tuple[int, bytes, bytes]:
         """Returns a spool's size with its first and last bytes."""
@@ -78,6 +81,14 @@ class OnDisk:
             return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - one lstat, on any text
         except (OSError, ValueError):
             return None
+
+
+@contextlib.contextmanager
+def _attempting(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EffectError("files", what, error.strerror or str(error), retry_may_help=True) from error
 
 
 def _shallow(folder: str) -> Iterator[str]:

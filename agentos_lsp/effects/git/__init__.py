@@ -185,6 +185,7 @@ class Git(Protocol):
         protected_paths: frozenset[str],
         watch: updating.Watch,
         proven: str | None = None,
+        inspected: CommitId | None = None,
     ) -> merges.Merged | merges.Refused | merges.Conflicted:
         """See `merges.merge`."""
 

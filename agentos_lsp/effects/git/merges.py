@@ -137,6 +137,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
     protected_paths: frozenset[str],
     watch: updating.Watch = updating.UNWATCHED,
     proven: str | None = None,
+    inspected: CommitId | None = None,
 ) -> Merged | Refused | Conflicted:
     """Merges a session's branch into another, and updates the checkout's files if that branch is checked out there.
 
@@ -153,6 +154,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
         protected_paths: Files of the checkout that are open with unsaved changes, relative to its root.
         watch: Who is told how far it has come, and may cancel it until the branch moves.
         proven: The only tree that it may leave on the branch; None for any.
+        inspected: The only commit of the session's that may be merged; None for any.
 
     Raises:
         UserError: A branch does not exist, or `into` moved while the merge was made.
@@ -165,7 +167,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
         found, tip = _planned(repository, strategy, (ours, theirs), session_branch, who)
         if found.tree is None:
             return Conflicted(found.conflicts)
-        if proven not in {None, found.tree}:
+        if proven not in {None, found.tree} or inspected not in {None, str(theirs.id)}:
             return Refused(f"{into} or the session moved while the checks ran; merge again.")
         if found.kind == "up-to-date":
             return Merged(CommitId(str(ours.id)), ())

@@ -133,6 +133,18 @@ class Objects:
             hint = "It may have been deleted or renamed; choose another."
             raise UserError(f"There is no branch {branch}.", hint) from None
 
+    def move(self, branch: str, old: CommitId, new: CommitId) -> CommitId:
+        """Moves a branch and returns where it is.
+
+        Raises:
+            UserError: It was not where it was expected to be.
+        """
+        if self.branches.get(branch) != old:
+            hint = "Look at what is new on it and try again."
+            raise UserError(f"The branch {branch} moved while this was under way; nothing was changed on it.", hint)
+        self.branches[branch] = new
+        return new
+
     def folder(self, root: str) -> Folder:
         """Returns a folder's files.
 
