@@ -399,7 +399,7 @@ async def through(desk, name):
                 return  # it could not even record that it failed
             now = session.state
             try:
-                if not now.is_live or now.worktree is None:
+                if not now.is_live or now.worktree is None or is_full(desk):
                     return
                 if now.questions:
                     await desk.answer(name, next(iter(now.questions.values())))
@@ -413,6 +413,12 @@ async def through(desk, name):
             except EffectError:
                 return
             await asyncio.sleep(0)
+
+
+def is_full(desk):
+    """Whether nothing more can be recorded, as long as the runtime lasts."""
+    store = desk.runtime._parts.store
+    return isinstance(store, support.FailingStore) and store.failed.is_set()
 
 
 def has_had_a_turn(desk, name):
