@@ -8,7 +8,7 @@ from typing import Any, Literal
 ConfinementLevel = Literal["off", "best-effort", "enforced"]
 _STRICTNESS: dict[ConfinementLevel, int] = {"off": 0, "best-effort": 1, "enforced": 2}
 
-LIMITS = ("processes", "memory_mb", "file_mb", "open_files", "cpu_s", "tmp_mb")
+LIMITS = ("processes", "memory_mb", "file_mb", "open_files", "cpu_s", "tmp_mb", "disk_mb")
 """The fields of `Confinement` of which the smaller counts."""
 
 
@@ -28,6 +28,7 @@ class Confinement:
         open_files: Of one process.
         cpu_s: Of one process.
         tmp_mb: Of each private temporary folder.
+        disk_mb: Of all files of the session together.
     """
 
     level: ConfinementLevel = "best-effort"
@@ -40,6 +41,7 @@ class Confinement:
     open_files: int | None = None
     cpu_s: int | None = None
     tmp_mb: int | None = None
+    disk_mb: int | None = None
 
 
 def tighten(base: Confinement, other: Confinement) -> Confinement:

@@ -243,7 +243,7 @@ class CommandFinished(Event):
     call: CallId
     exit_code: int | None
     signal: int | None
-    ended_by: Literal["itself", "time limit", "stop", "shutdown"]
+    ended_by: Literal["itself", "time limit", "disk limit", "stop", "shutdown"]
     duration_s: float
     output: BlobId | None
     output_bytes: int

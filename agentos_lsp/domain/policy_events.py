@@ -41,7 +41,7 @@ class CheckFinished(Event):
     tree: str
     passed: bool
     exit_code: int | None
-    ended_by: Literal["itself", "time limit", "stop", "shutdown"]
+    ended_by: Literal["itself", "time limit", "disk limit", "stop", "shutdown"]
     duration_s: float
     output: BlobId | None
     output_bytes: int

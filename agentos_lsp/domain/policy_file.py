@@ -153,6 +153,12 @@ class ConfinementTable(Table):
     tmp_mb: int | None = Field(
         default=None, ge=1, description="The size of each of the private `/tmp` and `/var/tmp`. Built in: 2048."
     )
+    disk_mb: int | None = Field(
+        default=None,
+        ge=1,
+        description="What all files of a session may take on the disk; what it runs is ended when they take more. "
+        "No limit built in, but the disk's last 256 MiB.",
+    )
 
 
 class LicenceTable(Table):

@@ -27,6 +27,7 @@ class AgentsGit:
 
     def __init__(self, git: Git, folder: str, worktree: Callable[[], Worktree], checkout: Checkout) -> None:
         self._git = git
+        self.folder = folder
         self._door = git.agents_git(folder)
         self._worktree = worktree
         self._checkout = checkout

@@ -179,6 +179,8 @@ async def _cut_off(journal: Journal, call: CallId, staged: Subject, check: polic
 def _failure(finished: Finished, *, same: bool) -> str:
     if finished.ended_by == "time limit":
         how = f"did not end within {finished.duration.total_seconds():.0f} s"
+    elif finished.ended_by == "disk limit":
+        how = "was ended, since the session's files took more of the disk than they may"
     elif finished.exit_code != 0:
         ended = f"exit code {finished.exit_code}" if finished.signal is None else f"signal {finished.signal}"
         how = f"did not pass ({ended})"

@@ -17,7 +17,7 @@ from agentos_lsp.domain.command import allowlist, classify
 from agentos_lsp.domain.command.surroundings import Surroundings
 from agentos_lsp.domain.errors import AgentosError, InternalError
 from agentos_lsp.effects.process import environment as environments
-from agentos_lsp.runtime import uncut, way_out
+from agentos_lsp.runtime import quota, uncut, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -87,15 +87,23 @@ class Runner:
         self.way_out = way_out.WayOut(self._processes)
         self.path = self._environment["PATH"]
         self._place: Callable[[], Cage | None] | None = None
+        self._quota = quota.Quota(self._disk, lambda: self._processes.end_running("disk limit"))
         self._background: dict[str, Running] = {}
 
     def surround(self, names: Mapping[str, str]) -> None:
         """Adds variables of ours to what commands find; they are no secrets, and make no program run code."""
         self._environment = {**self._environment, **names}
 
-    def confine(self, cage: Callable[[], Cage | None]) -> None:
-        """Says what confines all that is started from here on; nothing can be started before."""
+    def confine(self, cage: Callable[[], Cage | None], folders: tuple[Path, ...], disk_bytes: int | None) -> None:
+        """Says what confines all that is started from here on; nothing can be started before.
+
+        Args:
+            cage: Works out the cage.
+            folders: Where the session's files lie; the first is there always.
+            disk_bytes: How much they may take, None for no limit.
+        """
         self._place = cage
+        self._quota.set(folders, disk_bytes)
 
     def _caged(self) -> Cage | None:
         if self._place is None:
@@ -127,6 +135,7 @@ class Runner:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(told.pump(on_output))
+                watch = group.create_task(self._quota.watch())
                 try:
                     finished = await self._processes.run(
                         cleared,
@@ -141,6 +150,7 @@ class Runner:
                     await asyncio.to_thread(self._disk.remove_file, spool)
                     raise
                 finally:
+                    watch.cancel()
                     granted.end()
                     told.close()
         except* AgentosError as errors:
@@ -183,7 +193,10 @@ class Runner:
 
         async def report() -> None:
             try:
-                finished = await running.wait()
+                async with asyncio.TaskGroup() as group:
+                    watch = group.create_task(self._quota.watch())
+                    finished = await running.wait()
+                    watch.cancel()
             finally:
                 granted.end()
             await on_end(await self._kept(finished))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import confinement
@@ -12,7 +13,6 @@ from agentos_lsp.effects.process.sandbox.plan import Limits, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from agentos_lsp.domain import confined, policy
     from agentos_lsp.runtime.session import Session
@@ -59,7 +59,9 @@ async def confine(session: Session, workspace: Workspace, rules: policy.Policy, 
     wanted = rules.confinement
     found = None if wanted.level == "off" else await confiner.found()
     chosen = standing.choose(wanted.level, found)
-    workspace.runner.confine(lambda: _cage(workspace, chosen, wanted))
+    folders = (Path(workspace.root), Path(workspace.scratch), Path(workspace.agents_git.folder))
+    disk_bytes = None if wanted.disk_mb is None else wanted.disk_mb * _MB
+    workspace.runner.confine(lambda: _cage(workspace, chosen, wanted), folders, disk_bytes)
     now = confinement.Standing(chosen.level, chosen.by, chosen.missing, chosen.refusal)
     if session.state.confinement != now:
         await session.record(

@@ -350,6 +350,8 @@ def _tell(finished: Finished) -> str:
             how = f"exit code {finished.exit_code}" if finished.signal is None else f"ended by signal {finished.signal}"
         case "time limit":
             how = f"ended at its time limit after {finished.duration.total_seconds():.0f} s"
+        case "disk limit":
+            how = "ended: the session's files take more of the disk than they may; remove what you do not need"
         case "stop" | "shutdown":
             how = "stopped by a person"
         case _:

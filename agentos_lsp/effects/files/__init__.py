@@ -80,6 +80,13 @@ class Disk(Protocol):
     def size(self, folder: Path) -> int:
         """Returns how many bytes a folder takes; see `sizes.size`."""
 
+    def free(self, folder: Path) -> int:
+        """Returns how many bytes the disk of a folder has left for its user.
+
+        Raises:
+            EffectError: It cannot be asked.
+        """
+
     def has_folder(self, folder: str) -> bool:
         """Whether a folder is there."""
 

@@ -33,6 +33,11 @@ class OnDisk:
         """Returns how many bytes a folder takes."""
         return sizes.size(folder)
 
+    def free(self, folder: Path) -> int:
+        """Returns how many bytes the disk of a folder has left."""
+        with _attempting(f"ask for the room at {folder}"):
+            return shutil.disk_usage(folder).free
+
     def has_folder(self, folder: str) -> bool:
         """Whether a folder is there."""
         return Path(folder).is_dir()

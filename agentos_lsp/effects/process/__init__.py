@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from agentos_lsp.domain.approval import Cleared
-    from agentos_lsp.effects.process.commands import Finished
+    from agentos_lsp.effects.process.commands import EndedBy, Finished
 
 
 class Running(Protocol):
@@ -70,6 +70,9 @@ class Processes(Protocol):
 
     async def listen(self) -> socket | None:
         """Returns a socket that listens on the session's own loopback, None where it has none."""
+
+    async def end_running(self, by: EndedBy) -> None:
+        """Ends all that runs, and says by what."""
 
     async def stop_all(self) -> int:
         """Ends all that the session started; returns how many could not be ended."""

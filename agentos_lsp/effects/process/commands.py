@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentos_lsp.domain.ids import CallId
     from agentos_lsp.effects.process.sandbox import backends
 
-EndedBy = Literal["itself", "time limit", "stop", "shutdown"]
+EndedBy = Literal["itself", "time limit", "disk limit", "stop", "shutdown"]
 
 BACKGROUND_LIMIT = 8
 OUTPUT_PIECE_BYTES = 256 * 1024
@@ -336,6 +336,10 @@ class Processes:
             if self._listener is None or self._listener[0] is not keeper:
                 self._listener = (keeper, await keeper.listen())
             return self._listener[1]
+
+    async def end_running(self, by: EndedBy) -> None:
+        """Ends all that runs, and says by what; what is started later is not meant."""
+        await asyncio.gather(*(running.end(by) for running in tuple(self._running) if running.alive))
 
     async def stop_all(self) -> int:
         """Ends all that the session started, and its keeper; idempotent. A later command starts a new keeper.

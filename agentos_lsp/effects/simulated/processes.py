@@ -183,6 +183,11 @@ class Processes:
     async def listen(self) -> None:
         """Returns nothing: nothing played has a network, nor a way out to one."""
 
+    async def end_running(self, by: EndedBy) -> None:
+        """Ends all that is played."""
+        for running in self._running:
+            running.end(by, signal.SIGKILL)
+
     async def stop_all(self) -> int:
         """Ends all that was begun; nothing resists."""
         for running in self._running:

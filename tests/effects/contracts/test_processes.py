@@ -97,6 +97,13 @@ async def test_there_are_so_many_background_processes_and_no_more(bench):
         await bench.start("sleep 60", "one more")
 
 
+async def test_all_that_runs_is_ended_with_a_reason_and_more_can_be_started(bench):
+    running = [await bench.start("sleep 60", "server"), await bench.start("sleep 60", "other")]
+    await bench.processes.end_running("disk limit")
+    assert [(await one.wait()).ended_by for one in running] == ["disk limit", "disk limit"]
+    assert (await bench.run("echo more")).ended_by == "itself"
+
+
 async def test_the_end_of_a_session_ends_all_that_it_started(bench):
     running = await bench.start("sleep 60", "server")
     assert await bench.processes.stop_all() == 0
