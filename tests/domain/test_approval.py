@@ -56,6 +56,14 @@ def test_a_folder_counts_only_below_the_root_and_with_a_prefix(cwd, prefix, fold
     assert found == answer(scope="folder") if folder else isinstance(found, Stale)
 
 
+@pytest.mark.parametrize("scope", ["once", "line", "prefix", "folder"])
+def test_an_answer_that_was_kept_is_no_wider_than_what_is_offered_now(scope):
+    given_answer = answer(scope=scope)
+    assert approval.narrowed(QUESTION, given_answer, QUESTION.prefix) == given_answer
+    other = approval.narrowed(QUESTION, given_answer, ("make", "install"))
+    assert other == answer(scope={"once": "once", "line": "line"}.get(scope, "once"))
+
+
 def test_a_digest_is_sixteen_hexadecimal_digits_and_stays_the_same_for_ever():
     assert approval.digest(line="make test", cwd="src", head="a" * 40) == "f70cbb1ed6ccf573"
 

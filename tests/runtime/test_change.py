@@ -101,6 +101,19 @@ async def test_what_a_person_writes_into_the_worktree_is_theirs_and_the_agent_is
         )
 
 
+async def test_a_command_that_could_not_start_writes_nothing(house: support.House) -> None:
+    async with house.open() as desk:
+        name = await desk.begin([{"run": f"touch {'x' * 140_000}", "expect": "refused"}])
+        await desk.answer(name, await desk.question(name))
+        await desk.event("turn.finished")
+        assert [one.type for one in desk.of("command.started") + desk.of("command.finished")] == ["command.started"]
+        eyes = Eyes(desk, name)
+        await eyes.until(lambda shown: paths(shown) == [])
+        (await eyes.folder() / "a.txt").write_text("by a person\n")
+        shown = await eyes.until(lambda shown: paths(shown) == ["a.txt"])
+        assert shown.writers == {"a.txt": "person"}
+
+
 async def test_a_tool_that_writes_after_a_person_has_the_file_again(house: support.House) -> None:
     async with house.open() as desk:
         name = await desk.play([{"read": "a.txt"}], [{"write": {"path": "a.txt", "text": "by a tool\n"}}])

@@ -1,6 +1,7 @@
 """All sessions: where one can begin, how one is merged or discarded, and two runtimes over one state folder."""
 
 import asyncio
+import pathlib
 
 import pytest
 
@@ -299,6 +300,22 @@ async def test_a_discard_shows_what_is_lost_and_removes_worktree_and_branch(hous
         with pytest.raises(UserError):
             await desk.runtime.discard(one(name), "a test")
     house.assert_nothing_left()
+
+
+async def test_what_cannot_be_kept_is_not_removed(house):
+    async with house.open() as desk:
+        name = await desk.play([*CHANGE, {"write": {"path": "more.txt", "text": "x"}}])
+        house.git("update-ref", "refs/agentos/removed", "HEAD")  # a reference where a folder of references is needed
+        with pytest.raises(AgentosError):
+            await desk.runtime.discard(one(name), "a test")
+        (folder,) = house.worktrees()
+        assert (pathlib.Path(folder) / "more.txt").read_text() == "x"
+        assert f"agentos/{name}" in house.branches()
+        house.git("update-ref", "-d", "refs/agentos/removed")
+        await desk.runtime.discard(one(name), "a test")
+        assert house.git("show", f"refs/agentos/removed/{name}:more.txt") == "x"
+    house.assert_nothing_left()
+    support.assert_sound(house.log(name))
 
 
 async def test_a_discard_in_the_middle_of_a_turn_ends_it_first(house):

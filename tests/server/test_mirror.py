@@ -1,5 +1,6 @@
 """Editors that show files only: pages as read-only files, code actions on them, and sessions from a file."""
 
+import concurrent.futures
 import json
 import stat
 from pathlib import Path
@@ -113,6 +114,21 @@ def test_a_name_that_leads_elsewhere_is_no_file(tmp_path, name):
     assert not files.write(name, "text")
     assert not files.has(name)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_editors_that_write_one_document_at_once_leave_it_whole(tmp_path):
+    files = Mirrors(tmp_path / "mirror")
+    texts = [str(number) * 50_000 for number in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(files.write, ["s/session.md"] * 80, texts * 10))
+    (file,) = (one for one in (tmp_path / "mirror").rglob("*") if one.is_file())
+    assert file.read_text() in texts
+
+
+def test_a_document_that_cannot_be_written_ends_nothing(tmp_path, caplog):
+    (tmp_path / "mirror").write_text("a file where a folder should be")
+    assert Mirrors(tmp_path / "mirror").write("s/session.md", "text")
+    assert "was not written" in caplog.text
 
 
 async def test_only_addresses_are_translated_and_both_ways_meet(tmp_path):

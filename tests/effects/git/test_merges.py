@@ -15,8 +15,9 @@ WHO = repository.Identity("Test Person", "person@example.invalid")
 NONE: frozenset[str] = frozenset()
 
 
-def merge(place, strategy="fast-forward", into="main", protected=NONE, branch="agentos/fix-1"):
-    return merges.merge(place.checkout(), branch, into, strategy, "Merge it", WHO, AT, protected_paths=protected)
+def merge(place, strategy="fast-forward", into="main", protected=NONE, branch="agentos/fix-1", inspected=None):
+    how = {"protected_paths": protected, "inspected": inspected}
+    return merges.merge(place.checkout(), branch, into, strategy, "Merge it", WHO, AT, **how)
 
 
 def work(place, name="fix-1", **files):
@@ -69,6 +70,19 @@ def test_a_merge_commit_and_a_squash_make_one_commit(place, strategy, parents):
     assert place.git("show", "-s", "--format=%an %cn %s", made.commit) == "Test Person Test Person Merge it"
     assert place.git("diff", "--name-only", made.commit, theirs) == ""
     assert place.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("strategy", ["merge", "fast-forward", "rebase", "squash"])
+def test_only_the_commit_that_was_inspected_is_merged(place, strategy):
+    work(place)
+    seen = place.git("rev-parse", "agentos/fix-1")
+    late = place.git("commit-tree", f"{seen}^{{tree}}", "-p", seen, "-m", "Late")
+    place.git("update-ref", "refs/heads/agentos/fix-1", late)
+    before = place.git("rev-parse", "main")
+    assert isinstance(merge(place, strategy, inspected=seen), merges.Refused)
+    assert place.git("rev-parse", "main") == before
+    assert place.git("status", "--porcelain") == ""
+    assert isinstance(merge(place, strategy, inspected=late), merges.Merged)
 
 
 def test_both_sides_are_kept_when_the_branch_went_on(place):
