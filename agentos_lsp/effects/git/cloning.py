@@ -115,7 +115,7 @@ def _unfit(checkout: Checkout, worktree: Worktree, roots: tuple[int, int], path:
     if beneath.look(roots[1], raw) is not None:
         return "there already"
     sides = ((checkout.git_dir, None), (worktree.common_dir, worktree.folder))
-    if not all(opening.repository(*side).path_is_ignored(f"{path}/") for side in sides):
+    if not all(opening.ignores(opening.repository(*side), f"{path}/") for side in sides):
         return "not ignored by git, so it could be committed by accident"
     return ""
 

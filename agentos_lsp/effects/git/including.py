@@ -68,7 +68,7 @@ def include(checkout: Checkout, worktree: Worktree, wanted: Sequence[str]) -> In
                 if seen is None or not stat.S_ISREG(seen.st_mode):
                     continue
                 fits = seen.st_size <= room and len(copied) < LIMIT_FILES
-                if not fits or not theirs.path_is_ignored(name) or not _copy(source, target, path, seen):
+                if not fits or not opening.ignores(theirs, name) or not _copy(source, target, path, seen):
                     left.append(name)
                     continue
                 room -= seen.st_size

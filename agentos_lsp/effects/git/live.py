@@ -89,7 +89,7 @@ class Tracked:
         raw = os.fsencode(folder)
         repository = opening.repository(self._worktree.common_dir, self._worktree.folder)
         with opening.attempting(f"look at {folder}"):
-            if not repository.path_is_ignored(f"{folder}/"):
+            if not opening.ignores(repository, f"{folder}/"):
                 return True
             return trees.Lookup(repository, trees.tree_of(repository, self._base)).find(raw) is not None
 
@@ -183,7 +183,7 @@ class Tracked:
             nested = next((above for above in (*_above(path), path) if _is_repository(root, above)), None)
             if nested is not None:
                 return Row(None, diff.Side(trees.SUBMODULE, b"")) if nested == path else None
-            if beneath.look(root, path) is None or repository.path_is_ignored(os.fsdecode(path)):
+            if beneath.look(root, path) is None or opening.ignores(repository, os.fsdecode(path)):
                 return None
         found = changes.candidate(repository, root, path, old, changes.LIMIT)
         return None if found is None else _row(repository, found)
@@ -220,7 +220,7 @@ def _listed(repository: Repository, base: trees.Lookup, root: int, path: bytes) 
         seen = beneath.look(root, folder)
         if seen is None or not stat.S_ISDIR(seen.st_mode) or _is_repository(root, folder):
             continue
-        if base.find(folder) is None and repository.path_is_ignored(f"{os.fsdecode(folder)}/"):
+        if base.find(folder) is None and opening.ignores(repository, f"{os.fsdecode(folder)}/"):
             continue
         try:
             names = beneath.entries_in(root, folder)

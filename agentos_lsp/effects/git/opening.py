@@ -58,6 +58,17 @@ def repository(git_dir: str, folder: str = "") -> Repository:
     return found
 
 
+def ignores(repository: Repository, path: str) -> bool:
+    """Whether git would ignore a path that it does not track; a folder's ends with a slash.
+
+    A file below an ignored folder cannot be included again. Source: gitignore(5); libgit2 asks for the path first and
+    for its folders then, and takes the first rule that it finds for an answer, an including one too.
+    """
+    steps = path.rstrip("/").split("/")
+    above = ("/".join(steps[:count]) + "/" for count in range(1, len(steps)))
+    return any(repository.path_is_ignored(one) for one in (*above, path))
+
+
 def forget(git_dir: str) -> None:
     """Closes what this thread has open of a git directory that goes away."""
     for key in [key for key in _KEPT.repositories if key[0] == git_dir]:

@@ -123,6 +123,20 @@ def test_it_is_what_git_says_after_any_work(place, autocrlf):
             assert tracked.current().changes == current.changes
 
 
+def test_what_lies_in_an_ignored_folder_is_not_included_again(place):
+    worktree = place.session()
+    folder = Path(worktree.folder)
+    tracked = live.Tracked(worktree, worktree.base)
+    tracked.current()
+    write(folder, ".gitignore", "build/\n*.log\n!kept.log\n")
+    write(folder, "build/kept.log/x", "in a folder that is ignored\n")
+    write(folder, "src/kept.log", "in one that is not\n")
+    tracked.touch(".gitignore", "build/kept.log/x", "src/kept.log")
+    assert sorted(tracked.current().rows) == [".gitignore", "src/kept.log"]
+    tracked.distrust()
+    assert sorted(tracked.current().rows) == [".gitignore", "src/kept.log"]
+
+
 def test_only_what_was_touched_is_looked_at(place, monkeypatch):
     worktree = place.session()
     folder = Path(worktree.folder)
