@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import logging
 import posixpath
 import re
@@ -40,6 +41,9 @@ TOLD_OUTPUT_BYTES = 1 << 20
 """How much of one command's output becomes events; all that is kept is in its blob."""
 
 TELL_EVERY_S = 0.1
+AHEAD_AFTER_S = 0.2
+"""An agent that is done sooner has perhaps no need of commands at all."""
+
 STOP_GRACE = timedelta(seconds=3)
 _ENDS = 20_000
 _NO_NETWORK = way_out.Granted()
@@ -114,6 +118,16 @@ class Runner:
     def background(self) -> dict[str, Running]:
         """The background processes that run, by name."""
         return {name: running for name, running in self._background.items() if running.alive}
+
+    async def ahead(self) -> None:
+        """Makes ready what starts commands while an agent thinks, so that its first is as quick as all others.
+
+        What stands in the way is told by the first command.
+        """
+        await asyncio.sleep(AHEAD_AFTER_S)
+        with contextlib.suppress(AgentosError):
+            # A turn that ends meanwhile may be followed by the end of all: nobody would end what is half begun.
+            await uncut.finish(self._processes.open())
 
     async def run(
         self,

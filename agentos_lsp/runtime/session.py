@@ -341,6 +341,8 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._playing = group.create_task(self._play_or_halt(prompt))
+                ahead = group.create_task(self.place.runner.ahead())
+                self._playing.add_done_callback(lambda _: ahead.cancel())
         finally:
             self._playing = None
             self._beginning = False
@@ -413,9 +415,7 @@ class Session:
 
     async def _fail(self, where: str, error: Exception) -> None:
         message = str(error) if isinstance(error, AgentosError) else f"An internal error: {type(error).__name__}."
-        hint = (
-            error.hint if isinstance(error, UserError | ProviderError) else "Prompt it again, or discard the session."
-        )
+        hint = error.hint if isinstance(error, UserError | ProviderError) else "Prompt it again, or discard it."
         await self.record(events.FailureRecorded, where=where, message=message, hint=hint)
         await self._close_turn("failed", message)
 

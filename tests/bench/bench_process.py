@@ -2,7 +2,8 @@
 
 `python -m tests.bench.bench_process [ROUNDS]` prints the medians and 90th percentiles of both, and their ratio, which
 is what can be compared between machines. Both run bash, which runs true; the rounds alternate, so that noise of the
-machine falls on both. The first start of a session, with its keeper, is told apart.
+machine falls on both. The first start of a session is told apart: with its keeper, and as sessions do it, whose keeper
+is started while the agent thinks; the median of FIRSTS sessions each.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from agentos_lsp.domain.approval import Cleared
@@ -20,6 +22,7 @@ from agentos_lsp.effects.process import commands, environment, link
 from agentos_lsp.effects.process.sandbox import backends, plan, standing
 
 ROUNDS = 200
+FIRSTS = 15
 
 
 async def ours(processes, variables, folder, number):
@@ -61,7 +64,7 @@ def told(name, times_ms):
 
 
 def in_a_cage(folder):
-    """A session confined as real ones are, None where this machine cannot hold everything."""
+    """Makes sessions confined as real ones are, None where this machine cannot hold everything."""
     found = standing.look(folder, backends.candidates())
     if not found.holds_all:
         print(f"not confined: {', '.join(found.passed_over)}")
@@ -70,7 +73,21 @@ def in_a_cage(folder):
     home = folder.parents[1] / "home"
     home.mkdir()
     place = plan.Place(str(folder), str(folder), str(folder.parent), str(home), path=os.environ["PATH"])
-    return commands.Processes("bench-confined", cage=lambda: found.backend.cage(place))
+    return lambda: commands.Processes("bench-confined", cage=lambda: found.backend.cage(place))
+
+
+async def firsts(make, variables, folder, name):
+    """Times what sessions start first, in turn without and with a keeper that is there already."""
+    cold_ms, ahead_ms = [], []
+    for number in range(FIRSTS):
+        for times_ms in (cold_ms, ahead_ms):
+            processes = make()
+            if times_ms is ahead_ms:
+                await processes.open()
+            times_ms.append(await timed(ours(processes, variables, folder, f"{name}-{number}-{id(times_ms)}")))
+            await processes.stop_all()
+    told(f"first, with its keeper ({name})", cold_ms)
+    return told(f"first, made ready ({name})", ahead_ms)
 
 
 async def main(rounds):
@@ -80,14 +97,15 @@ async def main(rounds):
         variables = environment.scrubbed(os.environ, scratch=folder)
         await plain(variables, folder)
         asyncio_ms = []
-        held = {hold: commands.Processes(f"bench-{hold}", hold=hold) for hold in ("groups", "descent")}
+        makers = {hold: partial(commands.Processes, f"bench-{hold}", hold=hold) for hold in ("groups", "descent")}
         caged = in_a_cage(Path(folder))
         if caged is not None:
-            held["confined"] = caged
+            makers["confined"] = caged
+        first_ms = {hold: await firsts(make, variables, folder, hold) for hold, make in makers.items()}
+        held = {hold: make() for hold, make in makers.items()}
         times_ms = {hold: [] for hold in held}
-        for hold, processes in held.items():
-            first = await timed(ours(processes, variables, folder, f"{hold}-first"))
-            print(f"{f'first of a session ({hold})':34} once   {first:7.2f} ms")
+        for processes in held.values():
+            await processes.open()
         for number in range(rounds):
             asyncio_ms.append(await timed(plain(variables, folder)))
             for hold, processes in held.items():
@@ -96,6 +114,7 @@ async def main(rounds):
         for hold, processes in held.items():
             median = told(f"our door, {hold}", times_ms[hold])
             print(f"{'':34} ratio  {median / base:7.2f}      difference {median - base:+.2f} ms")
+            print(f"{'':34} first  {first_ms[hold] / base:7.2f}      difference {first_ms[hold] - base:+.2f} ms")
             await processes.stop_all()
 
 

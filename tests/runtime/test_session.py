@@ -87,6 +87,19 @@ async def test_stop_ends_the_whole_process_tree_and_the_turn_and_the_session_sta
     support.assert_sound(house.log(name))
 
 
+async def test_what_starts_commands_is_ready_before_the_first(house):
+    async with house.open() as desk:
+        name = await desk.begin([{"run": "touch a"}])
+        await desk.question(name)
+        processes = desk.runtime._sessions[name].workspace.runner._processes
+        async with asyncio.timeout(support.WAIT_S):
+            while processes.hold is None:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        assert desk.of("command.started") == []
+        await desk.runtime.stop(one(name), "a test")
+        assert processes.hold is None
+
+
 async def test_stop_withdraws_the_question_and_a_late_answer_does_not_count(house):
     async with house.open() as desk:
         name = await desk.begin([{"run": "touch a"}])

@@ -34,6 +34,13 @@ class Running(Protocol):
 class Processes(Protocol):
     """All commands of one session, real (`commands.Processes`) or played; only what was cleared is started."""
 
+    async def open(self) -> None:
+        """Makes ready what starts commands, ahead of the first; idempotent.
+
+        Raises:
+            EffectError: It cannot be had.
+        """
+
     async def run(
         self,
         cleared: Cleared,

@@ -119,6 +119,9 @@ class Processes:
         self._running: list[Running] = []
         self._background: dict[str, Running] = {}
 
+    async def open(self) -> None:
+        """Has nothing to make ready."""
+
     async def run(
         self,
         cleared: Cleared,
