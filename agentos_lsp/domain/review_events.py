@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentos_lsp.domain.event import Event
-from agentos_lsp.domain.ids import BlobId
+from agentos_lsp.domain.ids import BlobId, CommitId
 
 Wanted = Literal["accept", "reject"]
 
@@ -81,6 +81,16 @@ class ReviewEdited(Event):
     note: str
 
 
+class ReviewCommitted(Event):
+    """A person committed what stood in the worktree; the session's branch is at `commit`."""
+
+    type: Literal["review.committed"] = "review.committed"
+    commit: CommitId
+    message: str
+    files: tuple[str, ...]
+    by: str
+
+
 class ReviewTold(Event):
     """The first `notes` of what was rejected are in a prompt that is queued."""
 
@@ -96,5 +106,6 @@ ReviewEvent = (
     | ReviewMarked
     | ReviewAsked
     | ReviewEdited
+    | ReviewCommitted
     | ReviewTold
 )

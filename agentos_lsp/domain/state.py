@@ -299,6 +299,8 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return replace(state, checked=state.checked | {(event.line, event.tree)}) if event.passed else state
         case policy_events.PolicyLoaded():
             return replace(state, policy=event)
+        case review_events.ReviewCommitted():
+            return replace(state, head=event.commit, commits=(*state.commits, event.commit))
         case policy_events.CommitsFound():
             return replace(state, head=event.head, commits=event.commits)
         case policy_events.CommitsSetAside():

@@ -75,7 +75,7 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
     if uncommitted := (await workspace.lost()).uncommitted:
         shown = ", ".join(uncommitted[:5])
         message = f"The worktree has uncommitted changes ({shown}); a merge would lose them."
-        raise UserError(message, "Ask the agent to commit or to undo them first.")
+        raise UserError(message, "Commit them yourself, or ask the agent to commit or undo them.")
     target_commit = await workspace.branch_commit(into)
     await session.record(
         events.MergeAttempted,

@@ -104,6 +104,13 @@ class DiscardSession(OneSession):
     confirm: bool = False
 
 
+class CommitSession(OneSession):
+    """Commits what is not committed; `confirm` is given by who has seen what the policy asks about."""
+
+    message: Prose = ""
+    confirm: bool = False
+
+
 class KeepSession(OneSession):
     """Keeps one of several sessions on a task; without `confirm` it only says what discarding the others loses."""
 
@@ -261,6 +268,7 @@ COMMANDS: dict[str, CommandSpec] = {
     "agentos.session.previewMerge": CommandSpec(PreviewMerge, "observe"),
     "agentos.session.undoMerge": CommandSpec(OneSession, "merge"),
     "agentos.session.discard": CommandSpec(DiscardSession, "merge"),
+    "agentos.session.commit": CommandSpec(CommitSession, "approve"),
     "agentos.session.keep": CommandSpec(KeepSession, "merge"),
     "agentos.checkpoint.take": CommandSpec(TakeCheckpoint, "steer"),
     "agentos.checkpoint.list": CommandSpec(OneSession, "observe"),

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.runtime import attempts, checkpoints, conflicts, merging
+from agentos_lsp.runtime import attempts, checkpoints, committing, conflicts, merging
 from agentos_lsp.server import documents, protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from agentos_lsp.domain import policy
     from agentos_lsp.runtime.session import Session
     from agentos_lsp.server.client import Client
 
@@ -72,10 +73,7 @@ async def _preview(client: Client, wanted: protocol.PreviewMerge) -> object:
         "kind": found.kind,
         "files": list(found.paths),
         "conflicts": list(found.conflicts),
-        "findings": [
-            {"rule": one.rule, "action": one.action, "path": one.path, "line": one.line, "message": one.message}
-            for one in found.findings
-        ],
+        "findings": _findings(found.findings),
         "uncommitted": list(found.uncommitted),
         "hindrance": found.hindrance,
         "inTheWay": list(found.in_the_way),
@@ -103,6 +101,24 @@ async def _conflict(client: Client, wanted: protocol.OpenConflict) -> object:
             uris[side] = uri = documents.conflict(wanted.session, side, wanted.path)
             shown = await client.present(uri) or shown
     return {**uris, "shown": shown}
+
+
+async def _commit(client: Client, wanted: protocol.CommitSession) -> object:
+    async def act(one: Session) -> committing.Committed | committing.NotCommitted:
+        with one.hold():
+            return await committing.commit(one, wanted.message, client.name, confirmed=wanted.confirm)
+
+    done = await client.runtime.on(ids.SessionId(wanted.session), act)
+    if isinstance(done, committing.Committed):
+        return {"committed": True, "commit": done.commit, "files": list(done.files)}
+    return {"committed": False, "kind": done.kind, "findings": _findings(done.findings)}
+
+
+def _findings(found: Iterable[policy.Finding]) -> list[dict[str, object]]:
+    return [
+        {"rule": one.rule, "action": one.action, "path": one.path, "line": one.line, "message": one.message}
+        for one in found
+    ]
 
 
 async def _keep(client: Client, wanted: protocol.KeepSession) -> object:
@@ -134,5 +150,6 @@ HANDLERS: dict[str, Callable[[Client, Any], Awaitable[object]]] = {
     "agentos.conflict.open": _conflict,
     "agentos.session.previewMerge": _preview,
     "agentos.session.undoMerge": _undo,
+    "agentos.session.commit": _commit,
     "agentos.session.keep": _keep,
 }

@@ -252,6 +252,7 @@ FIELDS = {
         "received_bytes": 0,
         "duration_s": 0.0,
     },
+    "review.committed": {"commit": "e" * 40, "message": "Fix it", "files": ("a.py",), "by": "editor 1"},
 }
 
 

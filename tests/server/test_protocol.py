@@ -22,6 +22,7 @@ PROMISED = {
     "agentos.session.discard": ("merge", ["session"], ["confirm"]),
     "agentos.checkpoint.take": ("steer", ["session"], ["note"]),
     "agentos.checkpoint.list": ("observe", ["session"], []),
+    "agentos.session.commit": ("approve", ["session"], ["message", "confirm"]),
     "agentos.session.keep": ("merge", ["session"], ["confirm"]),
     "agentos.conflict.open": ("observe", ["session", "path"], []),
     "agentos.checkpoint.diff": ("observe", ["session", "older"], ["newer"]),

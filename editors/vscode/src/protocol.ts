@@ -82,6 +82,11 @@ export interface DiscardSession extends OneSession {
   confirm?: boolean;
 }
 
+export interface CommitSession extends OneSession {
+  message?: string;
+  confirm?: boolean;
+}
+
 export interface KeepSession extends OneSession {
   confirm?: boolean;
 }
@@ -170,6 +175,7 @@ export interface Commands {
   'agentos.checkpoint.list': [OneSession, { beginning: string }];
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
   'agentos.checkpoint.restore': [RestoreCheckpoint, { checkpoint: number; undo: number }];
+  'agentos.session.commit': [CommitSession, { committed: boolean; kind?: string; findings?: { message: string }[] }];
   'agentos.session.keep': [KeepSession, { kept: string; discarded: boolean }];
   'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];

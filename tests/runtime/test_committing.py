@@ -1,0 +1,74 @@
+"""A person commits what stands in a worktree, under the same policy as an agent."""
+
+import pytest
+
+from agentos_lsp.domain import ids
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.runtime import committing, ending
+from tests.runtime import support
+
+SECRET = "KEY = 'AKIA" + "Z7Q2M4N6P8R1S3T5'\n"
+
+
+async def commit(desk, name, message="", *, confirmed=False):
+    async def act(session):
+        with session.hold():
+            return await committing.commit(session, message, "a test", confirmed=confirmed)
+
+    return await desk.runtime.on(ids.SessionId(name), act)
+
+
+async def test_what_was_left_uncommitted_is_committed_and_can_be_merged(house):
+    async with house.open() as desk:
+        name = await desk.play([{"write": {"path": "new.txt", "text": "new\n"}}], task="Mend it\n\nall of it")
+        with pytest.raises(UserError, match="no commit to merge"):
+            await desk.merge(name)
+        made = await commit(desk, name)
+        assert isinstance(made, committing.Committed)
+        assert made.files == ("new.txt",)
+        assert house.git("show", "-s", "--format=%an|%s|%(trailers:key=AgentOS-Session,valueonly)", made.commit) == (
+            f"Test Person|Mend it|{name}"
+        )
+        now = await desk.state(name)
+        assert (now.head, now.commits) == (made.commit, (made.commit,))
+        assert isinstance(await desk.merge(name), ending.Merged)
+        assert (house.root / "new.txt").read_text() == "new\n"
+    support.assert_sound(house.log(name))
+
+
+async def test_nothing_is_committed_twice_nor_while_the_agent_works(house):
+    async with house.open() as desk:
+        name = await desk.begin([{"write": {"path": "new.txt", "text": "new\n"}}, {"run": "touch a"}])
+        await desk.question(name)
+        with pytest.raises(UserError, match="still working"):
+            await commit(desk, name)
+        await desk.runtime.stop(ids.SessionId(name), "a test")
+        await commit(desk, name, "Mine")
+        with pytest.raises(UserError, match="nothing to commit"):
+            await commit(desk, name)
+        assert [one.message for one in desk.of("review.committed")] == ["Mine"]
+
+
+@pytest.mark.parametrize(("action", "kind"), [("refuse", "refused"), ("review", "unconfirmed")])
+async def test_what_the_policy_finds_is_shown_and_holds_for_a_person_too(house, action, kind):
+    house.user_policy.write_text(f'[rules]\nsecret = "{action}"\n')
+    async with house.open() as desk:
+        name = await desk.play([{"write": {"path": "k.py", "text": SECRET}}])
+        found = await commit(desk, name)
+        assert isinstance(found, committing.NotCommitted)
+        assert (found.kind, [one.rule for one in found.findings]) == (kind, ["policy.secret"])
+        assert house.git("rev-parse", f"agentos/{name}") == house.git("rev-parse", "main")
+        assert [one.rule for one in (await desk.state(name)).findings] == ["policy.secret"]
+        again = await commit(desk, name, confirmed=True)
+        assert isinstance(again, committing.Committed if action == "review" else committing.NotCommitted)
+
+
+async def test_a_commit_whose_record_was_lost_is_found_again(house):
+    store = support.FailingStore(house.state, lambda event: event.type == "review.committed")
+    async with house.open(store) as desk:
+        name = await desk.play([{"write": {"path": "new.txt", "text": "new\n"}}])
+        with pytest.raises(Exception, match="the disk is full"):
+            await commit(desk, name)
+    async with house.open() as desk:
+        assert isinstance(await desk.merge(name), ending.Merged)
+        assert (house.root / "new.txt").read_text() == "new\n"
