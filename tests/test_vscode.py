@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
 from agentos_lsp import __version__
-from agentos_lsp.domain import review
+from agentos_lsp.domain import events, review, state
 from agentos_lsp.server import protocol
 
 if TYPE_CHECKING:
@@ -92,6 +92,17 @@ def test_the_mirror_has_the_names_and_groups_of_the_server() -> None:
     assert shown == [title.lower() for title in review.GROUPS.values()]
 
 
+def test_every_status_of_a_session_has_its_icon() -> None:
+    icons = re.search(r"ICONS.*?= \{(.*?)^\}", SOURCES["tree.ts"], re.MULTILINE | re.DOTALL)
+    assert icons
+    assert set(re.findall(r"^  (\w+): ", icons[1], re.MULTILINE)) == set(get_args(state.Status))
+
+
+def test_every_strategy_of_a_merge_is_offered() -> None:
+    offered_strategies = set(re.findall(r"strategy: '([\w-]+)'", SOURCES["ending.ts"]))
+    assert offered_strategies == set(get_args(events.MergeStrategy))
+
+
 def contributed_commands() -> set[str]:
     return {one["command"] for one in CONTRIBUTED["commands"]}
 
@@ -152,6 +163,7 @@ def test_a_workspace_cannot_name_a_program_or_weaken_an_approval() -> None:
         "reject",
     }
     acting |= {f"{verb}{what}" for verb in ("accept", "reject", "askFor") for what in ("File", "Hunk")}
+    acting |= {"chooseModel", "keep", "restoreCheckpoint", "startSeveral", "takeCheckpoint", "undoMerge"}
     acting |= {"reject", "rejectWithComment", "resume", "showProviders", "start", "startFromSelection", "stop"}
     assert steering == {f"agentos.{name}" for name in acting}
 

@@ -142,6 +142,7 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
                 "check",
                 "checkpoint",
                 "discard",
+                "keep",
                 "list",
                 "merge",
                 "model",
@@ -308,6 +309,28 @@ def test_a_rejection_with_a_comment_reaches_the_agent_and_a_discard_says_what_is
     assert "uncommitted: left-behind.txt" in seen["discard"]
     assert desk.worktrees() == [str(desk.clone)]
     assert git(desk.clone, "branch", "--list", "agentos/*") == ""
+
+
+def test_a_check_of_an_untrusted_policy_runs_for_a_merge_only_if_a_person_says_so(desk: Desk) -> None:
+    policy = desk.clone / ".agentos" / "policy.toml"
+    policy.parent.mkdir(exist_ok=True)
+    line = "python3 -c 'print(1)'"
+    policy.write_text(f'[[check]]\nname = "says-one"\nrun = "{line}"\n', encoding="utf-8")
+    git(desk.clone, "add", "--all")
+    git(desk.clone, "commit", "--quiet", "--message=policy")
+    seen = desk.run("checks")["seen"]
+    assert isinstance(seen, dict)
+
+    assert seen["asked"].splitlines() == [
+        "The policy wants these checks to pass on the merged files, and you have not trusted it:",
+        f"says-one: {line}",
+    ]
+    assert seen["offered"] == ["Do not merge", "Run them and merge"]
+    told = [event for text in seen["trace"] if (event := text.partition("**")[2].partition("**")[0])]
+    assert told.count("check.started") == 2
+    assert told.count("merge.attempted") == 1
+    assert told[-1] == "merge.undone"
+    assert git(desk.clone, "log", "-1", "--format=%s") == "meanwhile\n"
 
 
 def test_an_editor_that_does_not_trust_the_workspace_only_observes(desk: Desk) -> None:

@@ -81,7 +81,7 @@ def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: De
         "paused": "waiting",
         "files": [["LICENSE", "modified"], ["Makefile", "deleted"], ["docs/new file #1.txt", "added"]],
         "hunks": ["@@ line 1", "@@ line 20"],
-        "unanswered": 2,
+        "unanswered": 4,
         "rejected": ["@@ line 1"],
         "stale": 1,
         "left": "agentos://SESSION/base/LICENSE",
@@ -92,6 +92,31 @@ def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: De
         "merged": ["LICENSE", "Makefile", "docs/new file #1.txt"],
         "found": [[True, "merged", "ended"]],
     }
+
+
+def test_requests_hunks_files_checkpoints_and_merges_are_answered_in_the_sessions_view(desk: Desk) -> None:
+    policy = desk.clone / ".agentos" / "policy.toml"
+    policy.parent.mkdir(exist_ok=True)
+    line = "python3 -c 'print(1)'"
+    policy.write_text(f'[[check]]\nname = "says-one"\nrun = "{line}"\n', encoding="utf-8")
+    git(desk.clone, "add", "--all")
+    git(desk.clone, "commit", "--quiet", "--message=policy")
+    with desk.workbench({**SCRIPTED, "security.workspace.trust.enabled": False}, "vscode_tree.yaml") as address:
+        seen = desk.run("vscode_tree", address)
+
+    assert seen["accepted"].startswith("@@ line 1, ")
+    assert seen["person"] == [False]
+    assert seen["note"] == "A better note."
+    assert "as checkpoint" in seen["taken"] or "since checkpoint" in seen["taken"]
+    assert seen["checkpoints"] >= 2
+    assert "Restored 0 files" in seen["restored"]
+    assert f"check, ask: {line}" in seen["preview"].splitlines()
+    assert "Run this check for the merge?" in seen["asked"]
+    assert f"says-one: {line}" in seen["asked"].splitlines()
+    assert seen["declined"] == "accepted"
+    assert seen["merged"] == "Change the licence and add a note"
+    assert seen["undone"] == "accepted"
+    assert git(desk.clone, "status", "--porcelain") == ""
 
 
 def test_a_missing_server_is_installed_as_a_private_copy_once_a_person_has_agreed(desk: Desk) -> None:

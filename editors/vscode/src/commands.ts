@@ -2,13 +2,14 @@
 
 import * as vscode from 'vscode';
 import * as changes from './changes';
+import * as checkpoints from './checkpoints';
+import * as ending from './ending';
 import {
   type AnswerHunk,
   ASK_COMMENT,
   ASK_REASON,
   type Commands,
   type DecideApproval,
-  type MergeSession,
   type OneFinding,
   type OneSession,
   type OpenDocument,
@@ -18,13 +19,12 @@ import { type Server } from './server';
 import { type Sessions } from './sessions';
 import { type ApprovalNode, type FileNode, type HunkNode } from './tree';
 
-type Strategy = NonNullable<MergeSession['strategy']>;
-
-const STRATEGIES: (vscode.QuickPickItem & { strategy: Strategy })[] = [
-  { strategy: 'merge', label: 'Merge', description: 'keeps the commits, adds a merge commit' },
-  { strategy: 'squash', label: 'Squash', description: 'makes one commit of them' },
-  { strategy: 'fast-forward', label: 'Fast-Forward', description: 'moves the branch, if nothing happened on it' },
-];
+/** Commands that are about no row of the Sessions view. */
+const WITHOUT_ROW = new Set(
+  ['start', 'startSeveral', 'startFromSelection', 'list', 'next', 'showProviders', 'check', 'refresh', 'installServer', 'restart', 'showLog'].map(
+    (name) => `agentos.${name}`,
+  ),
+);
 
 export function register(server: Server, sessions: Sessions): vscode.Disposable {
   const steering = new Steering(server, sessions);
@@ -35,8 +35,12 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     steering.onSession((session) => server.ask('agentos.session.open', { session, document }));
   const answer = (outcome: DecideApproval['outcome'], scope: NonNullable<DecideApproval['scope']>) =>
     (node: ApprovalNode) => server.ask('agentos.approval.decide', decision(node, outcome, scope));
+  /** A button of a row that was replaced as it was pressed comes with nothing, and must not act on what is in front instead. */
+  const guarded = (handler: (...values: never[]) => unknown) =>
+    (...given: unknown[]) => (given.length > 0 && !given[0] ? gone(sessions) : handler(...(given as never[])));
   const handlers: Record<string, (...values: never[]) => unknown> = {
     'agentos.start': () => steering.start(),
+    'agentos.startSeveral': () => steering.startSeveral(),
     'agentos.startFromSelection': () => steering.startFromSelection(),
     'agentos.list': () => server.ask('agentos.session.open', { document: 'overview' }),
     'agentos.next': () => steering.next(),
@@ -50,8 +54,15 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.pause': simple('agentos.session.pause'),
     'agentos.resume': simple('agentos.session.resume'),
     'agentos.stop': simple('agentos.session.stop'),
-    'agentos.merge': steering.onSession((session) => steering.merge(session)),
-    'agentos.discard': steering.onSession((session) => steering.discard(session)),
+    'agentos.chooseModel': steering.onSession((session) => steering.model(session)),
+    'agentos.takeCheckpoint': steering.onSession((session) => checkpoints.take(server, session)),
+    'agentos.compareCheckpoints': steering.onSession((session) => checkpoints.compare(server, session)),
+    'agentos.restoreCheckpoint': steering.onSession((session) => checkpoints.restore(server, session)),
+    'agentos.merge': steering.onSession((session) => ending.merge(server, session)),
+    'agentos.previewMerge': steering.onSession((session) => ending.preview(server, session)),
+    'agentos.undoMerge': steering.onSession((session) => ending.undo(server, session)),
+    'agentos.keep': steering.onSession((session) => ending.keep(server, session)),
+    'agentos.discard': steering.onSession((session) => ending.discard(server, session)),
     'agentos.showProviders': () => steering.providers(),
     'agentos.check': () => steering.check(),
     'agentos.approve': answer('approved', 'once'),
@@ -79,8 +90,15 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
   };
   return vscode.Disposable.from(
     review,
-    ...Object.entries(handlers).map(([name, handler]) => vscode.commands.registerCommand(name, handler)),
+    ...Object.entries(handlers).map(([name, handler]) =>
+      vscode.commands.registerCommand(name, WITHOUT_ROW.has(name) ? handler : guarded(handler)),
+    ),
   );
+}
+
+function gone(sessions: Sessions): void {
+  void vscode.window.showInformationMessage('This row has just changed, so nothing was done. Look at it again.');
+  void sessions.refresh();
 }
 
 function decision(
@@ -116,6 +134,20 @@ class Steering {
     });
     if (task?.trim()) {
       await this.begin(task);
+    }
+  }
+
+  /** Starts several sessions on one task, to be compared. */
+  async startSeveral(): Promise<void> {
+    const title = 'Start Several Sessions';
+    const task = await vscode.window.showInputBox({
+      title,
+      prompt: 'What should each agent do? Each works in a git worktree of its own.',
+      ignoreFocusOut: true,
+    });
+    const n = task?.trim() ? await vscode.window.showQuickPick(['2', '3', '4', '5', '6', '7', '8'], { title: 'How Many?' }) : undefined;
+    if (task !== undefined && n !== undefined) {
+      await this.begin(task, Number(n));
     }
   }
 
@@ -179,34 +211,16 @@ class Steering {
     }
   }
 
-  async merge(session: string): Promise<void> {
-    const picked = await vscode.window.showQuickPick(STRATEGIES, { title: `Merge ${session}` });
-    const outcome = picked && (await this.server.ask('agentos.session.merge', { session, strategy: picked.strategy }));
-    if (outcome?.merged === true) {
-      const files = outcome.files.length === 1 ? '1 file' : `${outcome.files.length} files`;
-      void vscode.window.showInformationMessage(`Merged ${files} into ${outcome.into}.`);
-    } else if (outcome !== undefined) {
-      const message = [outcome.message, ...outcome.paths].join('\n');
-      const chosen = await vscode.window.showWarningMessage(message, 'Open the Page');
-      if (chosen !== undefined) {
-        await this.server.ask('agentos.session.open', { session });
-      }
-    }
-  }
-
-  async discard(session: string): Promise<void> {
-    const losses = await this.server.ask('agentos.session.discard', { session });
-    if (losses === undefined) {
-      return;
-    }
-    const lost = [
-      ...losses.commits.map((commit) => `commit ${commit}`),
-      ...losses.uncommitted.map((file) => `uncommitted: ${file}`),
-    ];
-    const detail = lost.length > 0 ? `What would be lost:\n${lost.join('\n')}` : 'Nothing would be lost.';
-    const chosen = await vscode.window.showWarningMessage(`Discard ${session}?`, { modal: true, detail }, 'Discard');
-    if (chosen === 'Discard') {
-      await this.server.ask('agentos.session.discard', { session, confirm: true });
+  /** Lets the agent ask another model from its next turn on. */
+  async model(session: string): Promise<void> {
+    const model = await vscode.window.showInputBox({
+      title: `Model of ${session}`,
+      prompt: 'PROFILE, PROFILE/MODEL, or a model of the first profile of your settings.',
+      ignoreFocusOut: true,
+    });
+    const chosen = model?.trim() ? await this.server.ask('agentos.session.model', { session, model: model.trim() }) : undefined;
+    if (chosen !== undefined) {
+      void vscode.window.showInformationMessage(`${chosen.session} asks ${chosen.model} from its next turn on.`);
     }
   }
 
@@ -257,7 +271,7 @@ class Steering {
     }
   }
 
-  private async begin(task: string): Promise<void> {
+  private async begin(task: string, n = 1): Promise<void> {
     const folder = await workspaceFolder();
     const settings = vscode.workspace.getConfiguration('agentos');
     const [agent, script, model] = ['agent', 'script', 'model'].map((name) => settings.get(name, '').trim());
@@ -271,8 +285,11 @@ class Steering {
       ...(agent && { agent }),
       ...(script && { script }),
       ...(model && { model }),
+      ...(n > 1 && { n }),
     });
-    if (started !== undefined) {
+    if (started !== undefined && n > 1) {
+      await vscode.window.showTextDocument(vscode.Uri.parse(started.page, true));
+    } else if (started !== undefined) {
       await this.server.ask('agentos.session.open', { session: started.session });
     }
   }

@@ -168,15 +168,15 @@ export interface Commands {
   'agentos.session.resume': [OneSession, Row];
   'agentos.session.stop': [OneSession, Row];
   'agentos.session.merge': [MergeSession, Merged | NotMerged];
-  'agentos.session.previewMerge': [PreviewMerge, { possible: boolean; files: string[]; conflicts: string[] }];
-  'agentos.session.undoMerge': [OneSession, { undone: boolean; message?: string }];
+  'agentos.session.previewMerge': [PreviewMerge, Preview];
+  'agentos.session.undoMerge': [OneSession, Undone | NotUndone];
   'agentos.session.discard': [DiscardSession, Losses];
   'agentos.checkpoint.take': [TakeCheckpoint, { checkpoint: number; made: boolean }];
-  'agentos.checkpoint.list': [OneSession, { beginning: string }];
+  'agentos.checkpoint.list': [OneSession, { checkpoints: Checkpoint[] }];
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
-  'agentos.checkpoint.restore': [RestoreCheckpoint, { checkpoint: number; undo: number }];
+  'agentos.checkpoint.restore': [RestoreCheckpoint, { undo: number; files: number; kept: string[] }];
+  'agentos.session.keep': [KeepSession, { sessions: LossesOfOne[] }];
   'agentos.session.commit': [CommitSession, { committed: boolean; kind?: string; findings?: { message: string }[] }];
-  'agentos.session.keep': [KeepSession, { kept: string; discarded: boolean }];
   'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];
   'agentos.hunk.accept': [AnswerHunk, Counted];
@@ -283,6 +283,44 @@ export interface NotMerged {
   merged: false;
   message: string;
   paths: string[];
+}
+
+export interface Preview {
+  possible: boolean;
+  into: string;
+  kind: string;
+  files: string[];
+  conflicts: string[];
+  findings: { action: string; message: string }[];
+  uncommitted: string[];
+  hindrance: string;
+  inTheWay: string[];
+  checks: { name: string; line: string; standing: 'passed' | 'due' | 'ask' | 'blocked' }[];
+}
+
+export interface Undone {
+  undone: true;
+  into: string;
+  branch: string;
+}
+
+export interface NotUndone {
+  undone: false;
+  message: string;
+  paths: string[];
+}
+
+export interface Checkpoint {
+  checkpoint: number;
+  at: string;
+  occasion: string;
+  note: string;
+}
+
+export interface LossesOfOne {
+  session: string;
+  commits: string[];
+  uncommitted: string[];
 }
 
 export interface Losses {

@@ -62,6 +62,7 @@ const ICONS: Record<string, [icon: string, color?: string]> = {
   idle: ['git-pull-request', 'charts.green'],
   merging: ['loading~spin'],
   merged: ['git-merge', 'charts.purple'],
+  undone: ['discard', 'charts.yellow'],
   discarded: ['trash'],
   failed: ['error', 'charts.red'],
 };
@@ -71,6 +72,11 @@ const LIVE = new Set<Group>(['needs-you', 'running', 'to-review']);
 export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   private readonly subscription: vscode.Disposable;
+  /** The sessions whose rows were asked for since the last change, and rows that are there before they are asked for. */
+  private readonly asked = new Set<string>();
+  private ready = new Map<string, Node[]>();
+  private renewing: Promise<void> | undefined;
+  private stale = false;
 
   readonly onDidChangeTreeData = this.changed.event;
 
@@ -78,7 +84,7 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     private readonly server: Server,
     private readonly sessions: Sessions,
   ) {
-    this.subscription = sessions.onChange(() => this.changed.fire());
+    this.subscription = sessions.onChange(() => this.renew());
   }
 
   dispose(): void {
@@ -118,6 +124,31 @@ export class Tree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       return [];
     }
     const { session } = node;
+    this.asked.add(session);
+    return this.ready.get(session) ?? this.inside(session);
+  }
+
+  /** Fetches what will be asked for before it says that rows have changed: from then on the rows that are shown are dead. */
+  private renew(): void {
+    this.stale = true;
+    this.renewing ??= this.renewWhileStale().finally(() => {
+      this.renewing = undefined;
+    });
+  }
+
+  private async renewWhileStale(): Promise<void> {
+    while (this.stale) {
+      this.stale = false;
+      const live = new Set(this.sessions.rows.filter((row) => LIVE.has(row.group)).map((row) => row.session));
+      const wanted = [...this.asked].filter((session) => live.has(session));
+      const found = await Promise.all(wanted.map(async (session) => [session, await this.inside(session)] as const));
+      this.asked.clear();
+      this.ready = new Map(found);
+      this.changed.fire();
+    }
+  }
+
+  private async inside(session: string): Promise<Node[]> {
     const [shown, changed] = await Promise.all([
       this.server.look('agentos.session.show', { session }),
       this.server.look('agentos.session.files', { session }),

@@ -7,7 +7,7 @@ local client = require('agentos.client')
 ---@type table<string, agentos.Subcommand>
 local subcommands = {}
 
-local OPTIONS = { 'agent', 'model', 'script' }
+local OPTIONS = { 'agent', 'model', 'n', 'script' }
 local DOCUMENTS = { 'page', 'changes', 'trace', 'overview' }
 local STRATEGIES = { 'fast-forward', 'merge', 'rebase', 'squash' }
 
@@ -89,13 +89,19 @@ subcommands.start = {
     local argument = {}
     while words[1] and vim.list_contains(OPTIONS, words[1]:match('^(%w+)=')) do
       local name, value = words[1]:match('^(%w+)=(.*)$')
-      argument[name] = name == 'script' and vim.fn.fnamemodify(vim.fn.expand(value), ':p') or value
+      argument[name] = name == 'script' and vim.fn.fnamemodify(vim.fn.expand(value), ':p') or name == 'n' and tonumber(value) or value
       words = vim.list_slice(words, 2)
     end
     with_text('What should the agent do? ', words, function(task)
       argument.task = task
       argument.workspace = vim.uri_from_fname(vim.fs.root(0, '.git') or vim.fn.getcwd())
-      client.execute('agentos.session.start', argument, function(result) open('page', result.session) end)
+      client.execute('agentos.session.start', argument, function(result)
+        if result.sessions then
+          vim.cmd.edit(vim.fn.fnameescape(result.page))
+        else
+          open('page', result.session)
+        end
+      end)
     end)
   end,
 }
@@ -260,19 +266,41 @@ subcommands.restore = {
   end,
 }
 
+---Merges; `run_checks` lets checks run that nobody has vouched for.
+---@param session string
+---@param strategy? string
+---@param run_checks boolean
+local function merge(session, strategy, run_checks)
+  local argument = { session = session, strategy = strategy, runChecks = run_checks }
+  client.execute('agentos.session.merge', argument, function(result)
+    if result.merged then
+      client.say(('Merged %d files into %s.'):format(#result.files, result.into))
+      client.look_again()
+    else
+      client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
+    end
+  end)
+end
+
 subcommands.merge = {
   complete = function(before)
     return #before == 0 and vim.list_extend(names(), STRATEGIES) or #before == 1 and STRATEGIES or {}
   end,
   run = function(words)
     with_session(words, function(session, rest)
-      client.execute('agentos.session.merge', { session = session, strategy = rest[1] }, function(result)
-        if result.merged then
-          client.say(('Merged %d files into %s.'):format(#result.files, result.into))
-          client.look_again()
-        else
-          client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
+      client.execute('agentos.session.previewMerge', { session = session, strategy = rest[1] }, function(found)
+        local unasked = vim.tbl_filter(function(check) return check.standing == 'ask' end, found.checks)
+        if #unasked == 0 then
+          return merge(session, rest[1], false)
         end
+        local lines = { 'The policy wants these checks to pass on the merged files, and you have not trusted it:' }
+        vim.list_extend(lines, vim.tbl_map(function(check) return ('%s: %s'):format(check.name, check.line) end, unasked))
+        local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_checks' }
+        vim.ui.select({ 'Do not merge', 'Run them and merge' }, ask, function(_, choice)
+          if choice == 2 then
+            merge(session, rest[1], true)
+          end
+        end)
       end)
     end)
   end,
@@ -319,15 +347,21 @@ subcommands.undo = {
   end,
 }
 
+---Returns one line for each thing that would be lost.
+---@param loss { commits: string[], uncommitted: string[] }
+---@return string[]
+local function lost(loss)
+  local lines = vim.tbl_map(function(commit) return 'commit ' .. commit end, loss.commits)
+  return vim.list_extend(lines, vim.tbl_map(function(path) return 'uncommitted: ' .. path end, loss.uncommitted))
+end
+
 subcommands.discard = {
   complete = function(before) return #before == 0 and names() or {} end,
   run = function(words)
     with_session(words, function(session)
       -- Without `confirm` the server only says what would be lost.
       client.execute('agentos.session.discard', { session = session }, function(loss)
-        local lines = { ('Discard %s? What would be lost:'):format(session) }
-        vim.list_extend(lines, vim.tbl_map(function(commit) return 'commit ' .. commit end, loss.commits))
-        vim.list_extend(lines, vim.tbl_map(function(path) return 'uncommitted: ' .. path end, loss.uncommitted))
+        local lines = vim.list_extend({ ('Discard %s? What would be lost:'):format(session) }, lost(loss))
         if #lines == 1 then
           lines[1] = ('Discard %s? Nothing would be lost.'):format(session)
         end
@@ -335,6 +369,30 @@ subcommands.discard = {
         vim.ui.select({ 'Keep it', 'Discard it' }, ask, function(_, choice)
           if choice == 2 then
             client.execute('agentos.session.discard', { session = session, confirm = true })
+          end
+        end)
+      end)
+    end)
+  end,
+}
+
+subcommands.keep = {
+  complete = function(before) return #before == 0 and names() or {} end,
+  run = function(words)
+    with_session(words, function(session)
+      client.execute('agentos.session.keep', { session = session }, function(result)
+        if #result.sessions == 0 then
+          return client.say(('No other session works on the task of %s.'):format(session))
+        end
+        local lines = { ('Keep %s and discard the others on its task?'):format(session) }
+        for _, other in ipairs(result.sessions) do
+          table.insert(lines, other.session .. ':')
+          vim.list_extend(lines, lost(other))
+        end
+        local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_keep' }
+        vim.ui.select({ 'Keep all', 'Discard the others' }, ask, function(_, choice)
+          if choice == 2 then
+            client.execute('agentos.session.keep', { session = session, confirm = true })
           end
         end)
       end)
