@@ -93,7 +93,7 @@ end
 function M.status(session, wanted)
   local found
   for _ = 1, 300 do
-    for _, one in ipairs(require('agentos.client').sessions()) do
+    for _, one in ipairs(require('agentos.client').sessions() or {}) do
       found = one.session == session and one.status or found
     end
     if found == wanted then

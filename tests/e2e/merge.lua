@@ -43,4 +43,9 @@ e2e.run(function()
     return first ~= seen.before_merge and first
   end)
   e2e.wait('the page to say it', function() return vim.list_contains(e2e.lines(page), 'State: merged') end)
+
+  -- A name that is none means no session, not the one that is shown.
+  vim.api.nvim_set_current_buf(page)
+  vim.cmd('AgentOS undo nobody-1')
+  seen.refused = e2e.notices[#e2e.notices]
 end)

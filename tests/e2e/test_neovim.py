@@ -183,6 +183,7 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
     assert git(desk.clone, "status", "--porcelain") == ""
     assert desk.worktrees() == [str(desk.clone)]
     assert git(desk.clone, "branch", "--list", "agentos/*") == ""
+    assert seen["refused"] == 'There is no session "nobody-1".'
 
 
 def test_a_change_is_reviewed_hunk_by_hunk_on_the_persons_own_files(desk: Desk) -> None:

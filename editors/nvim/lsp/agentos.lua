@@ -69,7 +69,9 @@ end
 ---@param result table?
 local function on_answered(err, result)
   if err then
-    vim.notify(err.message, vim.log.levels.ERROR, { title = 'agentos' })
+    local hint = vim.tbl_get(err, 'data', 'hint')
+    local words = type(hint) == 'string' and ('%s %s'):format(err.message, hint) or err.message
+    vim.notify(words, vim.log.levels.ERROR, { title = 'agentos' })
   elseif type(result) == 'table' and result.counted == false then
     vim.notify(result.message, vim.log.levels.WARN, { title = 'agentos' })
   end

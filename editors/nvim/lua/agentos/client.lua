@@ -74,13 +74,19 @@ end
 ---@field status string
 ---@field waiting integer
 
----Returns the sessions that the server knows, none if it cannot be asked; waits two seconds at most.
----@return agentos.Session[]
+---Returns the sessions that the server knows; nil if it cannot be asked, which is said.
+---@return agentos.Session[]?
 function M.sessions()
   local client = M.get()
+  if not client then
+    return nil
+  end
   local params = { command = 'agentos.session.list', arguments = { vim.empty_dict() } }
-  local answer = client and client:request_sync('workspace/executeCommand', params, 2000)
-  return vim.tbl_get(answer or {}, 'result', 'sessions') or {}
+  local answer, failure = client:request_sync('workspace/executeCommand', params, 10000)
+  if answer and answer.result then
+    return answer.result.sessions
+  end
+  M.say(answer and answer.err and words(answer.err) or ('The sessions are not known: %s.'):format(failure), vim.log.levels.ERROR)
 end
 
 ---Reads files again that a merge may have changed. Buffer by buffer: `:checktime` for all is put off while keys are pending.

@@ -13,7 +13,7 @@ local STRATEGIES = { 'fast-forward', 'merge', 'rebase', 'squash' }
 
 ---@return string[]
 local function names()
-  return vim.tbl_map(function(session) return session.session end, client.sessions())
+  return vim.tbl_map(function(session) return session.session end, client.sessions() or {})
 end
 
 ---The session whose document is shown.
@@ -50,16 +50,37 @@ end
 ---Takes the session off the front of the words: the one named there, else the one shown, else the one that is picked.
 ---@param words string[]
 ---@param act fun(session: string, rest: string[])
-local function with_session(words, act)
+---@param fits? fun(word: string): any Whether a word that names no session may follow one; without it, any may
+local function with_session(words, act, fits)
   local sessions = client.sessions()
+  if not sessions then
+    return
+  end
   local named = vim.iter(sessions):find(function(session) return session.session == words[1] end)
   if named then
     return act(named.session, vim.list_slice(words, 2))
+  elseif fits and words[1] and not fits(words[1]) then
+    return client.say(('There is no session "%s".'):format(words[1]), vim.log.levels.ERROR)
   elseif current() then
     return act(assert(current()), words)
   end
   pick(sessions, function(session) act(session, words) end)
 end
+
+---A subcommand on a session, which may be named first.
+---@param act fun(session: string, rest: string[])
+---@param fits? fun(word: string): any As `with_session` takes it
+---@return agentos.Subcommand
+local function on_session(act, fits)
+  return {
+    complete = function(before) return #before == 0 and names() or {} end,
+    run = function(words) with_session(words, act, fits) end,
+  }
+end
+
+---Nothing follows the session.
+---@return boolean
+local function nothing() return false end
 
 ---@param document string
 ---@param session? string
@@ -130,7 +151,11 @@ local ACTIONS = {
 
 subcommands.pick = {
   run = function()
-    pick(client.sessions(), function(session)
+    local sessions = client.sessions()
+    if not sessions then
+      return
+    end
+    pick(sessions, function(session)
       local ask = { prompt = session, kind = 'agentos_action', format_item = function(action) return action[1] end }
       vim.ui.select(ACTIONS, ask, function(action)
         if action then
@@ -157,29 +182,19 @@ subcommands.open = {
   end,
 }
 
-subcommands.prompt = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session, rest)
-      with_text('Prompt: ', rest, function(text)
-        client.execute('agentos.session.prompt', { session = session, text = text })
-      end)
-    end)
-  end,
-}
+subcommands.prompt = on_session(function(session, rest)
+  with_text('Prompt: ', rest, function(text)
+    client.execute('agentos.session.prompt', { session = session, text = text })
+  end)
+end)
 
-subcommands.model = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session, rest)
-      with_text('Model: ', rest, function(model)
-        client.execute('agentos.session.model', { session = session, model = model }, function(result)
-          client.say(('%s asks %s from its next turn on.'):format(result.session, result.model))
-        end)
-      end)
+subcommands.model = on_session(function(session, rest)
+  with_text('Model: ', rest, function(model)
+    client.execute('agentos.session.model', { session = session, model = model }, function(result)
+      client.say(('%s asks %s from its next turn on.'):format(result.session, result.model))
     end)
-  end,
-}
+  end)
+end)
 
 subcommands.providers = {
   run = function(words)
@@ -192,18 +207,13 @@ subcommands.providers = {
 
 ---@param command string
 ---@return agentos.Subcommand
-local function on_session(command)
-  return {
-    complete = function(before) return #before == 0 and names() or {} end,
-    run = function(words)
-      with_session(words, function(session) client.execute(command, { session = session }) end)
-    end,
-  }
+local function by_command(command)
+  return on_session(function(session) client.execute(command, { session = session }) end, nothing)
 end
 
-subcommands.pause = on_session('agentos.session.pause')
-subcommands.resume = on_session('agentos.session.resume')
-subcommands.stop = on_session('agentos.session.stop')
+subcommands.pause = by_command('agentos.session.pause')
+subcommands.resume = by_command('agentos.session.resume')
+subcommands.stop = by_command('agentos.session.stop')
 
 ---Calls back with the number that was named, else with the one that is picked.
 ---@param session string
@@ -227,44 +237,32 @@ local function with_checkpoint(session, words, act)
   end)
 end
 
-subcommands.checkpoint = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session, rest)
-      local argument = { session = session, note = table.concat(rest, ' ') }
-      client.execute('agentos.checkpoint.take', argument, function(result)
-        client.say(('%s %d.'):format(result.made and 'Kept as checkpoint' or 'Nothing changed since', result.checkpoint))
-      end)
-    end)
-  end,
-}
+subcommands.checkpoint = on_session(function(session, rest)
+  local argument = { session = session, note = table.concat(rest, ' ') }
+  client.execute('agentos.checkpoint.take', argument, function(result)
+    client.say(('%s %d.'):format(result.made and 'Kept as checkpoint' or 'Nothing changed since', result.checkpoint))
+  end)
+end)
 
-subcommands.since = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session, rest)
-      with_checkpoint(session, rest, function(number)
-        local argument = { session = session, older = number, newer = tonumber(rest[2]) }
-        client.execute('agentos.checkpoint.diff', argument)
-      end)
-    end)
-  end,
-}
+---@param act fun(session: string, number: integer, rest: string[])
+---@return agentos.Subcommand
+local function on_checkpoint(act)
+  return on_session(function(session, rest)
+    with_checkpoint(session, rest, function(number) act(session, number, rest) end)
+  end, tonumber)
+end
 
-subcommands.restore = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session, rest)
-      with_checkpoint(session, rest, function(number)
-        client.execute('agentos.checkpoint.restore', { session = session, checkpoint = number }, function(result)
-          local lines = { ('Restored %d files; checkpoint %d brings back what they were.'):format(result.files, result.undo) }
-          vim.list_extend(lines, vim.tbl_map(function(path) return 'left as it is: ' .. path end, result.kept))
-          client.say(table.concat(lines, '\n'))
-        end)
-      end)
-    end)
-  end,
-}
+subcommands.since = on_checkpoint(function(session, number, rest)
+  client.execute('agentos.checkpoint.diff', { session = session, older = number, newer = tonumber(rest[2]) })
+end)
+
+subcommands.restore = on_checkpoint(function(session, number)
+  client.execute('agentos.checkpoint.restore', { session = session, checkpoint = number }, function(result)
+    local lines = { ('Restored %d files; checkpoint %d brings back what they were.'):format(result.files, result.undo) }
+    vim.list_extend(lines, vim.tbl_map(function(path) return 'left as it is: ' .. path end, result.kept))
+    client.say(table.concat(lines, '\n'))
+  end)
+end)
 
 ---Merges; `run_checks` lets checks run that nobody has vouched for.
 ---@param session string
@@ -331,21 +329,16 @@ subcommands.preview = {
   end,
 }
 
-subcommands.undo = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session)
-      client.execute('agentos.session.undoMerge', { session = session }, function(result)
-        if result.undone then
-          client.say(('%s is as before the merge; %s holds the work.'):format(result.into, result.branch))
-          client.look_again()
-        else
-          client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
-        end
-      end)
-    end)
-  end,
-}
+subcommands.undo = on_session(function(session)
+  client.execute('agentos.session.undoMerge', { session = session }, function(result)
+    if result.undone then
+      client.say(('%s is as before the merge; %s holds the work.'):format(result.into, result.branch))
+      client.look_again()
+    else
+      client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
+    end
+  end)
+end, nothing)
 
 ---Returns one line for each thing that would be lost.
 ---@param loss { commits: string[], uncommitted: string[] }
@@ -355,60 +348,45 @@ local function lost(loss)
   return vim.list_extend(lines, vim.tbl_map(function(path) return 'uncommitted: ' .. path end, loss.uncommitted))
 end
 
-subcommands.discard = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session)
-      -- Without `confirm` the server only says what would be lost.
-      client.execute('agentos.session.discard', { session = session }, function(loss)
-        local lines = vim.list_extend({ ('Discard %s? What would be lost:'):format(session) }, lost(loss))
-        if #lines == 1 then
-          lines[1] = ('Discard %s? Nothing would be lost.'):format(session)
-        end
-        local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_discard' }
-        vim.ui.select({ 'Keep it', 'Discard it' }, ask, function(_, choice)
-          if choice == 2 then
-            client.execute('agentos.session.discard', { session = session, confirm = true })
-          end
-        end)
-      end)
+subcommands.discard = on_session(function(session)
+  -- Without `confirm` the server only says what would be lost.
+  client.execute('agentos.session.discard', { session = session }, function(loss)
+    local lines = vim.list_extend({ ('Discard %s? What would be lost:'):format(session) }, lost(loss))
+    if #lines == 1 then
+      lines[1] = ('Discard %s? Nothing would be lost.'):format(session)
+    end
+    local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_discard' }
+    vim.ui.select({ 'Keep it', 'Discard it' }, ask, function(_, choice)
+      if choice == 2 then
+        client.execute('agentos.session.discard', { session = session, confirm = true })
+      end
     end)
-  end,
-}
+  end)
+end, nothing)
 
-subcommands.keep = {
-  complete = function(before) return #before == 0 and names() or {} end,
-  run = function(words)
-    with_session(words, function(session)
-      client.execute('agentos.session.keep', { session = session }, function(result)
-        if #result.sessions == 0 then
-          return client.say(('No other session works on the task of %s.'):format(session))
-        end
-        local lines = { ('Keep %s and discard the others on its task?'):format(session) }
-        for _, other in ipairs(result.sessions) do
-          table.insert(lines, other.session .. ':')
-          vim.list_extend(lines, lost(other))
-        end
-        local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_keep' }
-        vim.ui.select({ 'Keep all', 'Discard the others' }, ask, function(_, choice)
-          if choice == 2 then
-            client.execute('agentos.session.keep', { session = session, confirm = true })
-          end
-        end)
-      end)
+subcommands.keep = on_session(function(session)
+  client.execute('agentos.session.keep', { session = session }, function(result)
+    if #result.sessions == 0 then
+      return client.say(('No other session works on the task of %s.'):format(session))
+    end
+    local lines = { ('Keep %s and discard the others on its task?'):format(session) }
+    for _, other in ipairs(result.sessions) do
+      table.insert(lines, other.session .. ':')
+      vim.list_extend(lines, lost(other))
+    end
+    local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_keep' }
+    vim.ui.select({ 'Keep all', 'Discard the others' }, ask, function(_, choice)
+      if choice == 2 then
+        client.execute('agentos.session.keep', { session = session, confirm = true })
+      end
     end)
-  end,
-}
+  end)
+end, nothing)
 
 ---@param document string
 ---@return agentos.Subcommand
 local function on_document(document)
-  return {
-    complete = function(before) return #before == 0 and names() or {} end,
-    run = function(words)
-      with_session(words, function(session) open(document, session) end)
-    end,
-  }
+  return on_session(function(session) open(document, session) end, nothing)
 end
 
 subcommands.changes = on_document('changes')
