@@ -22,6 +22,8 @@ _NAMES = re.compile(
     r"|(?:service[_-]?account|client_secret)[^/]*\.json|kubeconfig",
     re.IGNORECASE,
 )
+# Names that say it together with their folder.
+_PLACES = re.compile(r"(?:.*/)?(?:\.docker/config\.json|\.kube/config|gh/hosts\.yml)", re.IGNORECASE)
 # Names of examples, which are made to be shown.
 _SHOWN = re.compile(r".*\.(?:example|sample|template|tmpl|dist|defaults?|schema|md|d\.ts)", re.IGNORECASE)
 # Hidden files that a pattern such as `.e*` may stand for.
@@ -39,7 +41,10 @@ def is_secret(target: Target) -> bool:
 @functools.lru_cache(maxsize=4096)
 def is_named(path: str) -> bool:
     """Tells whether a path, or a pattern, ends in the name of a file that holds secrets."""
-    pattern = path[-512:].rstrip("/").rpartition("/")[2]
+    end = path[-512:].rstrip("/")
+    if _PLACES.fullmatch(end):
+        return True
+    pattern = end.rpartition("/")[2]
     if pattern[:1] == "." and any(fnmatch.fnmatchcase(name, pattern) for name in _HIDDEN):
         return True
     name = pattern.strip("*?")

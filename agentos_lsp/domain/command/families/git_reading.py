@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import options
+from agentos_lsp.domain.command import options, secrets
 from agentos_lsp.domain.command.effects import ChangesRepository, Reads, ReadsOnly, Unrecognised
 from agentos_lsp.domain.command.families import rows
+from agentos_lsp.domain.command.invocation import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,6 +188,13 @@ def _compile(table: str) -> dict[str, str]:
     return {name: spec for names, spec in pairs for name in names.split()}
 
 
+# What shows the contents of files by itself, and what lets the others do so.
+_SHOWS = frozenset({"show", "cat-file", "blame", "annotate", "diff", "grep", "diff-tree", "diff-index", "diff-files"})
+_PATCHES = (
+    *("--patch", "--unified", "--patch-with-raw", "--patch-with-stat", "-L", "-c", "--cc", "--word-diff"),
+    "--color-words",
+)
+
 # Keys of configuration in whose values a token may stand.
 _TELLING = re.compile(r"(?i)http|url|credential|remote\..*url|sendemail|.*(?:token|pass|secret|key)")
 _SPECS = _compile(_VERBS_TABLE)
@@ -241,5 +249,11 @@ def _rest(verb: str, parsed: options.Parsed, invocation: Invocation, spec: str) 
         for operand in parsed.operands[verb == "grep" :]:
             # Outside the repository, or with --no-index, these read any file.
             yield Reads(rows.target(invocation, operand))
+    if verb in _SHOWS or parsed.has(*_PATCHES):
+        # A commit has the contents of a file too: `COMMIT:PATH`, `-L RANGE:PATH`, or a path whose patches are shown.
+        for operand in (*parsed.operands, *parsed.values("-L")):
+            path = rows.text_of(operand).rpartition(":")[2]
+            if secrets.is_named(path):
+                yield Reads(rows.target(invocation, Known(path)))
     if parsed.unsure and not rows.has_dangers(spec):
         yield Unrecognised(f"an argument of git {verb} cannot be known")
