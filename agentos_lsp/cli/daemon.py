@@ -60,7 +60,10 @@ def _status(where: address.Address) -> int:
     """Names every daemon of the state folder; 0 if the one that editors of this version would use is there."""
     found = False
     for path in address.told(where.state):
-        told = _ask(path, "status", where)
+        try:
+            told = _ask(path, "status", where)
+        except (forward.UnreachableError, address.UnsafeError) as error:
+            told = f"{path}: {error}"
         if told is None:
             continue
         found = found or path == where.socket

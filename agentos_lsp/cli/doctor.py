@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agentos_lsp.cli import wiring
 from agentos_lsp.domain import review
-from agentos_lsp.domain.errors import AgentosError
+from agentos_lsp.domain.errors import AgentosError, EffectError
 from agentos_lsp.effects import config, store
 from agentos_lsp.effects.process.sandbox import standing
 from agentos_lsp.runtime import confining, diagnosis
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 Standing = Literal["ok", "note", "wrong"]
 
-_GIT_TIMEOUT_S = 10
-_EDITOR_TIMEOUT_S = 10
+_VERSION_TIMEOUT_S = 10
 _OLDEST_NEOVIM = (0, 12)
 
 
@@ -55,11 +54,19 @@ def examine(arguments: argparse.Namespace) -> Iterable[Finding]:
     """Looks at everything, one row after another; changes nothing."""
     folder = wiring.state_folder(arguments)
     yield _git()
-    yield _state_folder(folder)
-    yield _database(folder)
-    yield from _confinement(folder)
+    yield from _guarded("state", map(_state_folder, [folder]))
+    yield from _guarded("database", map(_database, [folder]))
+    yield from _guarded("confinement", _confinement(folder))
     yield from _providers(wiring.user_models())
-    yield from _editors(Path.home())
+    yield from _guarded("editors", _editors(Path.home()))
+
+
+def _guarded(subject: str, rows: Iterable[Finding]) -> Iterable[Finding]:
+    """Gives the rows; what this user may not look at is a row too, and keeps no other from being given."""
+    try:
+        yield from rows
+    except OSError as error:
+        yield Finding(subject, "wrong", f"it cannot be looked at: {error}", "Mend whose it is and what it allows.")
 
 
 def table(found: Iterable[Finding]) -> str:
@@ -78,11 +85,17 @@ def _git() -> Finding:
     program = shutil.which("git")
     if program is None:
         return Finding("git", "note", "not found on PATH", "Agents need it for their own commands; install git.")
+    version = _version("git", program)
+    return version if isinstance(version, Finding) else Finding("git", "ok", f"{version}, {program}")
+
+
+def _version(subject: str, program: str) -> str | Finding:
+    """Asks a program for the first line of its version; a row where it does not work."""
     try:
-        told = subprocess.run([program, "--version"], check=True, capture_output=True, timeout=_GIT_TIMEOUT_S)  # noqa: S603 - the person's own git
+        told = subprocess.run([program, "--version"], check=True, capture_output=True, timeout=_VERSION_TIMEOUT_S)  # noqa: S603 - the person's own
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("git", "note", f"{program} does not work: {error}", "Install git anew.")
-    return Finding("git", "ok", f"{told.stdout.decode('utf-8', 'replace').strip()}, {program}")
+        return Finding(subject, "note", f"{program} does not work: {error}", f"Install {subject} anew.")
+    return told.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
 
 
 def _editors(home: Path) -> Iterable[Finding]:
@@ -102,11 +115,9 @@ def _editors(home: Path) -> Iterable[Finding]:
 
 
 def _neovim(program: str, home: Path) -> Finding:
-    try:
-        told = subprocess.run([program, "--version"], check=True, capture_output=True, timeout=_EDITOR_TIMEOUT_S)  # noqa: S603 - the person's own editor
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding("Neovim", "note", f"{program} does not work: {error}", "Install Neovim anew.")
-    first = told.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
+    first = _version("Neovim", program)
+    if isinstance(first, Finding):
+        return first
     version = tuple(int(part) for part in re.findall(r"\d+", first)[:2])
     if version < _OLDEST_NEOVIM:
         return Finding("Neovim", "note", f"{first}, {program}", "The plugin needs Neovim 0.12 or newer.")
@@ -165,14 +176,15 @@ def _database(folder: Path) -> Finding:
     if not (folder / "events.db").exists():
         return Finding("database", "ok", "none yet, made with the first session")
     try:
-        log = store.Store(folder)
+        log = store.Store(folder, writes=False)
         try:
             sessions = log.sessions()
             flaws = {one: flaw for one in sessions if (flaw := log.verify(one)) is not None}
         finally:
             log.close()
-    except AgentosError as error:
-        return Finding("database", "wrong", str(error), "Move the folder away, or bring back a copy of it.")
+    except EffectError as error:
+        hint = "Ask again." if error.retry_may_help else "Move the folder away, or bring back a copy of it."
+        return Finding("database", "wrong", str(error), hint)
     if flaws:
         name, flaw = next(iter(flaws.items()))
         hint = f"Show it with `agentos-lsp trace verify {name}`."

@@ -60,11 +60,7 @@ def say(text: str) -> None:
 
 def hello(kind: str, where: address.Address, environment: Mapping[str, str]) -> handshake.Hello:
     """Returns what is said first; of the environment only what commands may inherit."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name in variables.KEPT or name.startswith(variables.KEPT_PREFIXES)
-    }
+    kept = variables.kept(environment)
     try:
         folder = os.getcwd()  # noqa: PTH109  see above
     except OSError:

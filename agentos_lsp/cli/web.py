@@ -72,8 +72,8 @@ def open_server(site: Path, port: int) -> http.server.ThreadingHTTPServer:
         raise UserError(f"There is no page in {site}.", "Build it in a clone of the repository: `make web`.")
     try:
         return http.server.ThreadingHTTPServer((LOOPBACK, port), functools.partial(_Files, site=site))
-    except OSError as error:
-        words = f"Nobody can listen on {LOOPBACK}:{port}: {error.strerror}."
+    except (OSError, OverflowError) as error:
+        words = f"Nobody can listen on {LOOPBACK}:{port}: {error}."
         raise UserError(words, "Choose another `--port`, or leave it out for any free one.") from error
 
 

@@ -92,7 +92,6 @@ class Usage:
     prompt_tokens: int | None = None
     reply_tokens: int | None = None
     load_s: float | None = None
-    prompt_s: float | None = None
     reply_s: float | None = None
 
 
@@ -116,7 +115,6 @@ class Waiting:
 
     reason: str
     delay_s: float
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +146,12 @@ class Window:
     """How many tokens a model may be given, prompt and reply together.
 
     `asked` is what our requests ask for, or assume; `allocated` what the server says it has really set aside, None
-    while it does not say; `trained` what the makers trained; `on_gpu` the share of the model's memory that is there.
+    while it does not say; `trained` what the makers trained.
     """
 
     asked: int
     allocated: int | None = None
     trained: int | None = None
-    on_gpu: float | None = None
 
 
 @dataclass(slots=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RULE = "review.network"
 """The rule of the classifier whose approval includes the network."""
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that are this machine."""
+
 HOSTS = (
     # Python
     "pypi.org",

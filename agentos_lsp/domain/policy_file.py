@@ -6,15 +6,13 @@ A promise to people who wrote such a file. `effects/config` reads the files; `do
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from agentos_lsp.domain import confined, policy, toml_places
+from agentos_lsp.domain import confined, policy, toml_places, toml_text
 from agentos_lsp.domain.command import allowlist, classify
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.inspection import inspect, own, patterns
@@ -264,16 +262,9 @@ def parse(content: bytes) -> Parsed:
     if len(content) > MAX_FILE_BYTES:
         return _broken(0, "the file is larger than a policy can be")
     try:
-        text = content.decode("utf-8-sig")
-        table = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        return _broken(content[: error.start].count(b"\n"), "the file is not UTF-8 text")
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"line (\d+)", str(error))
-        line = int(where[1]) - 1 if where else content.rstrip().count(b"\n")
-        return _broken(line, str(error))
-    except RecursionError:
-        return _broken(0, "the file is nested too deeply")
+        text, table = toml_text.read(content)
+    except toml_text.BadTomlError as error:
+        return _broken(error.line, str(error))
     try:
         file = PolicyFile.model_validate(table)
     except pydantic.ValidationError as error:

@@ -3,6 +3,12 @@
 It imports nothing, because the forwarder, which each editor starts, has to be there at once.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 KEPT = frozenset(
     {
         "CI",
@@ -34,3 +40,8 @@ KEPT = frozenset(
 )
 
 KEPT_PREFIXES = ("LC_",)
+
+
+def kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns what of an environment may be inherited."""
+    return {name: value for name, value in environment.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agentos_lsp.domain import toml_places, toml_text
 from agentos_lsp.domain.errors import ConfigError
 from agentos_lsp.effects import providers
 
@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 class Price(BaseModel):
     """What a million tokens cost, in whatever currency the person thinks in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     prompt: float = Field(ge=0)
     reply: float = Field(ge=0)
@@ -44,7 +44,7 @@ class Profile(BaseModel):
     Invariant: it holds no key, only where to get one.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     kind: providers.Kind
     base_url: str = ""
@@ -134,7 +134,7 @@ def line_of(file: Path, profile: str, key: str) -> int:
         text = file.read_bytes().decode("utf-8", "replace")
     except OSError:
         return 0
-    return _line_of(text, ("providers", profile, key))
+    return toml_places.find(text, ("providers", profile, key)).line
 
 
 def _parse(name: str, content: bytes) -> Settings:
@@ -142,36 +142,14 @@ def _parse(name: str, content: bytes) -> Settings:
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(name, 0, "the file is larger than settings can be")
     try:
-        text = content.decode("utf-8")
-        table = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise ConfigError(name, content[: error.start].count(b"\n"), "the file is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"line (\d+)", str(error))
-        raise ConfigError(name, int(where[1]) - 1 if where else 0, str(error)) from error
-    except RecursionError as error:
-        raise ConfigError(name, 0, "the file is nested too deeply") from error
+        text, table = toml_text.read(content)
+    except toml_text.BadTomlError as error:
+        raise ConfigError(name, error.line, str(error)) from error
     try:
         return Settings.model_validate(table)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"])
         words = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(name, _line_of(text, first["loc"]), f"{key}: {words}" if key else words) from None
-
-
-def _line_of(text: str, location: tuple[int | str, ...]) -> int:
-    """Finds the line of a key, as well as a text search can; the line of its table where the key is not found."""
-    steps = [str(step) for step in location]
-    table: list[str] = []
-    best = 0
-    for number, raw in enumerate(text.splitlines()):
-        stripped = raw.strip()
-        if stripped.startswith("["):
-            table = [step.strip(" \"'") for step in stripped.partition("#")[0].strip("[] ").split(".")]
-            best = number if steps and table == steps[: len(table)] else best
-        elif table == steps[: len(table)]:
-            rest = steps[len(table) :]
-            if rest and re.match(rf"[\"']?{re.escape(rest[0])}[\"']?\s*[=.]", stripped):
-                return number
-    return best
+        line = toml_places.find(text, first["loc"]).line
+        raise ConfigError(name, line, f"{key}: {words}" if key else words) from None

@@ -62,12 +62,13 @@ class Store:
 
     Args:
         folder: Where the database, its key and the blobs live; made with mode 0700 if missing.
+        writes: Without it nothing is made or brought up to date, and nothing can be appended.
 
     Raises:
-        EffectError: The folder cannot be made, or the database is damaged or from a newer version.
+        EffectError: The folder cannot be made, or the database is damaged or from another version.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self._folder = folder
         self._blobs = folder / "blobs"
         self._locks = folder / "locks"
@@ -75,14 +76,17 @@ class Store:
         self._lock = threading.Lock()
         self._seals: dict[SessionId, tuple[int, bytes]] = {}
         with _translated(f"open the event log in {folder}"):
-            self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._key = _load_key(folder / "trace.key")
-            self._connection = sqlite3.connect(folder / "events.db", check_same_thread=False, isolation_level=None)
+            if writes:
+                self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._key = _load_key(folder / "trace.key", writes=writes)
+            where = _address(folder / "events.db", writes=writes)
+            self._connection = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA busy_timeout = 5000")
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._migrate()
+                if writes:
+                    self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._migrate(writes=writes)
             except BaseException:
                 self._connection.close()
                 raise
@@ -238,11 +242,16 @@ class Store:
             raise EffectError("store", "read an output", f"{blob!r} names no output", retry_may_help=False)
         return self._blobs / blob[:2] / blob
 
-    def _migrate(self) -> None:
+    def _migrate(self, *, writes: bool) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
             message = f"the event log has format {version}; this agentos-lsp knows {len(MIGRATIONS)}. Upgrade it"
             raise EffectError("store", "open the event log", message, retry_may_help=False)
+        if not writes:
+            if version < len(MIGRATIONS):
+                message = f"the event log has format {version}; the next server makes it {len(MIGRATIONS)}"
+                raise EffectError("store", "open the event log", message, retry_may_help=True)
+            return
         self._connection.execute("BEGIN EXCLUSIVE")
         try:
             # Another process may have migrated while this one waited for the lock.
@@ -311,7 +320,14 @@ def _misfit(session: SessionId, sequence: int, kind: str, body: str) -> Flaw | N
     return None
 
 
-def _load_key(path: Path) -> bytes:
+def _address(file: Path, *, writes: bool) -> str:
+    """Returns how SQLite is to open a database; one that nobody has open is read without laying files beside it."""
+    is_open = file.with_name(f"{file.name}-wal").exists()
+    mode = "rwc" if writes else "ro" if is_open else "ro&immutable=1"
+    return f"{file.absolute().as_uri()}?mode={mode}"
+
+
+def _load_key(path: Path, *, writes: bool) -> bytes:
     """Reads the user's trace key, or makes one that only the user can read."""
     for _ in range(2):
         with contextlib.suppress(FileNotFoundError):
@@ -319,6 +335,8 @@ def _load_key(path: Path) -> bytes:
             if len(key) != 32:
                 raise EffectError("store", "read the trace key", f"{path} is damaged", retry_may_help=False)
             return key
+        if not writes:
+            raise EffectError("store", "read the trace key", f"{path} is not there", retry_may_help=False)
         spool = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         descriptor = os.open(spool, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from agentos_lsp.domain import conversation, diagnosis
+from agentos_lsp.domain import conversation, diagnosis, network
 from agentos_lsp.domain.diagnosis import Check, Report
 from agentos_lsp.domain.errors import ProviderError
 from agentos_lsp.effects.providers import failures
@@ -25,7 +25,6 @@ PROBED_TOKENS = 16_384
 """The largest prompt that the check for dropped text sends."""
 
 RUNS = 3
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ async def diagnose(known: Models, wanted: Wanted, tell: Callable[[int, int, str]
 
     async def one(choice: Chosen) -> Report:
         nonlocal done
-        report = await _Look(choice, await asyncio.to_thread(known.provider, choice), wanted).report()
+        report = await _Look(choice, known, wanted).report()
         done += 1
         tell(done, len(chosen), f"{choice.name}: {report.standing}")
         return report
@@ -64,9 +63,11 @@ async def diagnose(known: Models, wanted: Wanted, tell: Callable[[int, int, str]
 class _Look:
     """One provider, looked at step by step; what cannot be known any more is skipped."""
 
-    def __init__(self, chosen: Chosen, provider: Provider, wanted: Wanted) -> None:
+    _provider: Provider
+
+    def __init__(self, chosen: Chosen, known: Models, wanted: Wanted) -> None:
         self._chosen = chosen
-        self._provider = provider
+        self._known = known
         self._wanted = wanted
         self._checks: list[Check] = []
         self._window = conversation.Window(0)
@@ -90,8 +91,8 @@ class _Look:
             check = await self._limited(subject, step(), limit_s)
             self._checks.append(check)
             broken = check.standing == "wrong" and subject in {"server", "model"}
-        profile = self._chosen.profile
-        return Report(self._chosen.name, profile.kind, profile.address, self._chosen.model, tuple(self._checks))
+        profile, address = self._chosen.profile, self._known.address(self._chosen.profile)
+        return Report(self._chosen.name, profile.kind, address, self._chosen.model, tuple(self._checks))
 
     @staticmethod
     async def _limited(subject: str, step: Awaitable[Check], limit_s: float) -> Check:
@@ -108,6 +109,7 @@ class _Look:
             return Check(subject, "wrong", error.reason, error.hint, key)
 
     async def _server(self) -> Check:
+        self._provider = await asyncio.to_thread(self._known.provider, self._chosen)
         version = await self._provider.version()
         return Check("server", "ok", version or "it answers")
 
@@ -177,7 +179,7 @@ class _Look:
 
     async def _dropped(self) -> Check:
         """Sends a prompt of known size near the window, and compares what was read."""
-        if urlsplit(self._chosen.profile.address).hostname not in _LOCAL and not self._is_ollama:
+        if urlsplit(self._chosen.profile.address).hostname not in network.LOOPBACK and not self._is_ollama:
             return Check(
                 "dropped text", "skipped", "not asked for: such a prompt costs money here; replies are watched"
             )

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 def keep(disk: Disk, state_folder: Path, session: ids.SessionId, environment: Mapping[str, str]) -> None:
     """Writes the variables of a session that begins."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name in variables.KEPT or name.startswith(variables.KEPT_PREFIXES)
-    }
+    kept = variables.kept(environment)
     disk.write_file(_file(state_folder, session), json.dumps(kept).encode("ascii"))
 
 

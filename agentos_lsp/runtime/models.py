@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from agentos_lsp.domain.errors import UserError
+from agentos_lsp.domain.errors import ProviderError, UserError
 from agentos_lsp.effects import settings
 from agentos_lsp.effects.providers import Puller
 from agentos_lsp.runtime import keys
@@ -105,7 +106,7 @@ class Models:
         key = (chosen.name, chosen.profile.model_dump_json())
         if key not in self._open:
             make = self._make if self._played is None else self._played[1]
-            self._open[key] = make(chosen.name, chosen.profile)
+            self._open.setdefault(key, make(chosen.name, chosen.profile))  # sessions begin in threads
         return self._open[key]
 
     def pull(self, profile: str | None, model: str | None) -> tuple[Chosen, AsyncGenerator[tuple[str, int, int], None]]:
@@ -125,18 +126,27 @@ class Models:
         """Returns the zero-based line of the settings that a profile's key stands on."""
         return 0 if self.file is None else settings.line_of(self.file, profile, key)
 
+    def address(self, profile: settings.Profile) -> str:
+        """Returns where a profile's server is asked."""
+        asked = "" if profile.kind != "ollama" or profile.base_url else self._environment.get("OLLAMA_HOST", "")
+        return _ollama_host(asked) or profile.address
+
     def _make(self, name: str, profile: settings.Profile) -> Provider:
         from agentos_lsp.effects.providers import anthropic, ollama, openai, transport  # noqa: PLC0415 - httpx is slow
 
-        base_url = profile.address
-        if profile.kind == "ollama" and not profile.base_url:
-            base_url = _ollama_host(self._environment.get("OLLAMA_HOST", "")) or base_url
-        http = transport.Transport(
-            transport.Address(profile.kind, base_url, profile.headers),
-            lambda: keys.key_of(name, profile, self._environment),
-            self._now,
-            transport.Limits(first_token_s=profile.first_token_s, idle_s=profile.idle_s),
-        )
+        address = self.address(profile)
+        try:
+            _ = urlsplit(address).port  # raises where it is no number
+            http = transport.Transport(
+                transport.Address(profile.kind, address, profile.headers),
+                lambda: keys.key_of(name, profile, self._environment),
+                self._now,
+                transport.Limits(first_token_s=profile.first_token_s, idle_s=profile.idle_s),
+            )
+        except (ImportError, OSError, ValueError) as error:
+            # What the environment says of hosts, proxies and certificates is no setting of ours, and may be unusable.
+            hint = "Mend `OLLAMA_HOST`, `ALL_PROXY`, `HTTPS_PROXY` or `SSL_CERT_FILE` where your editor starts."
+            raise ProviderError("unreachable", f"connect to {name}", str(error), hint) from error
         match profile.kind:
             case "ollama":
                 return ollama.Ollama(http, profile.context)
@@ -168,7 +178,15 @@ def _ollama_host(value: str) -> str:
     scheme, mark, rest = value.partition("://")
     if not mark:
         scheme, rest = "http", value
-    host, colon, port = rest.partition(":") if rest.count(":") < 2 else (rest, "", "")
-    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - an address to ask, not to listen on
-    usual = {"http": OLLAMA_PORT, "https": 443}.get(scheme, OLLAMA_PORT) if not mark else ""
-    return f"{scheme}://{host}" + (f":{port}" if colon else f":{usual}" if usual else "")
+    place, slash, path = rest.partition("/")
+    if place.count(":") > 1 and not place.startswith("["):
+        place = f"[{place}]"
+    try:
+        parts = urlsplit(f"{scheme}://{place}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{scheme}://{rest}"  # it is no address, which is said where it is asked
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - an address to ask
+    host = f"[{host}]" if ":" in host else host
+    port = port if port is not None or mark else OLLAMA_PORT
+    return f"{scheme}://{host}" + ("" if port is None else f":{port}") + slash + path

@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 SHOWN_BYTES = 16 << 20
 """The largest file of a worktree that is shown as a document."""
 
+KEPT_FOLDS = 100
+"""Of how many sessions that this runtime does not own the state is kept in memory."""
+
 
 class Reader:
     """All sessions in the log, and what is known of those that this runtime owns.
@@ -35,6 +38,8 @@ class Reader:
     def __init__(self, store: Log, sessions: Mapping[ids.SessionId, Session]) -> None:
         self._store = store
         self._owned = sessions
+        self._folded: dict[ids.SessionId, SessionState] = {}
+        """What this runtime does not own, as far as it was read: a log only grows, so what is new is read on."""
         self.keeping: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by whoever keeps one of several sessions on a task, by the name of the first."""
 
@@ -65,8 +70,12 @@ class Reader:
         known = self._owned.get(name)
         if known is not None:
             return known.state
-        log = await self.trace(name)
-        return state.fold(log)
+        before = self._folded.get(name)
+        log = await self.trace(name, 0 if before is None else before.sequence)
+        now = state.fold(log, before)
+        if before is not None or len(self._folded) < KEPT_FOLDS:
+            self._folded[name] = now
+        return now
 
     async def trace(self, name: ids.SessionId, after: int = 0) -> list[events.AnyEvent]:
         """Returns a session's events after a sequence.

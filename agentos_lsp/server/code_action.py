@@ -25,7 +25,7 @@ DECIDE = "agentos.approval.decide"
 async def of(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
     """Returns what this editor may do about everything that is shown on the lines of a range."""
     runtime = client.runtime
-    if not wanted(params):
+    if not wanted(params) or not client.may("observe"):
         return []
     try:
         page = await text_document_content.page_of(runtime, params.text_document.uri)

@@ -1,6 +1,6 @@
 """`workspace/executeCommand`: reads the one object of each command, checks the permission, and asks the runtime.
 
-A handler translates, submits and returns: it never waits for a person, an agent or a process.
+A handler translates, submits and returns: a merge waits for its checks, but nothing for an agent.
 """
 
 from __future__ import annotations

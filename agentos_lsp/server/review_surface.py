@@ -6,6 +6,7 @@ The only place that brings a session's hunks together with what an editor has op
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ class Surface:
         shown: dict[str, Any] = self._client.server.workspace.text_documents
         for document in list(shown.values()):
             if document.uri.startswith("file:") and document.path:
-                found[os.path.realpath(document.path)] = document
+                with contextlib.suppress(ValueError):  # no system knows a file by such a name
+                    found[os.path.realpath(document.path)] = document
         return found
 
     def opened(self, path: str) -> apply_edit.OpenDocument | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, assert_never
 
 from agentos_lsp.domain import comparison, diagnosis, review
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from agentos_lsp.runtime.supervisor import Runtime
 
 _SHOWN_CHARACTERS = 200
+
+SHOWN_OUTPUT_BYTES = 4 << 20
+"""How much of a command's output is shown, half of it from each end: an editor that is sent too much is dropped."""
 
 
 async def read(runtime: Runtime, uri: str) -> str:
@@ -30,7 +34,7 @@ async def read(runtime: Runtime, uri: str) -> str:
         case documents.Base() | documents.Present() | documents.Conflict():
             return await _file(runtime, document)
         case documents.Output():
-            return review.readable(await _output(runtime, document))
+            return await asyncio.to_thread(review.readable, await _output(runtime, document))
         case documents.Checkpoints() | documents.Versus() | documents.Patch():
             return review.readable(await _compared(runtime, document)) or "No changes.\n"
         case documents.SessionDocument(kind="changes.diff") | documents.MoreChanges():
@@ -75,7 +79,16 @@ async def _file(runtime: Runtime, wanted: documents.Base | documents.Present | d
 async def _output(runtime: Runtime, wanted: documents.Output) -> str:
     if len(wanted.call) > _SHOWN_CHARACTERS:
         raise UserError("There is no such command.", "Open the session's page for its commands.")
-    return (await runtime.command_output(wanted.session, wanted.call)).decode("utf-8", "replace")
+    printed = await runtime.command_output(wanted.session, wanted.call)
+    left_out = len(printed) - SHOWN_OUTPUT_BYTES
+    if left_out > 0:
+        half = SHOWN_OUTPUT_BYTES // 2
+        printed = b"%b\n[%d bytes are left out here, and kept in the log]\n%b" % (
+            printed[:half],
+            left_out,
+            printed[-half:],
+        )
+    return printed.decode("utf-8", "replace")
 
 
 async def _compared(runtime: Runtime, wanted: documents.Checkpoints | documents.Versus | documents.Patch) -> str:

@@ -63,6 +63,30 @@ def test_a_database_that_is_none_is_wrong(tmp_path):
     assert rows(tmp_path)["database"].standing == "wrong"
 
 
+def test_looking_changes_nothing_and_sees_what_is_not_in_the_database_file_yet(tmp_path):
+    log = store.Store(tmp_path)
+    log.append(support.event("session.started"), durable=True)
+    assert rows(tmp_path)["database"].words == "1 sessions, every trace whole"
+    log.close()
+    before = {one: one.stat().st_mtime_ns for one in tmp_path.rglob("*")}
+
+    assert rows(tmp_path)["database"].words == "1 sessions, every trace whole"
+    assert {one: one.stat().st_mtime_ns for one in tmp_path.rglob("*")} == before
+
+
+def test_a_database_of_an_older_version_is_said_and_left_as_it_is(tmp_path):
+    store.Store(tmp_path).close()
+    (tmp_path / "events.db").write_bytes(b"")
+
+    found = rows(tmp_path)["database"]
+    assert (found.standing, "format 0" in found.words, found.hint) == ("wrong", True, "Ask again.")
+    assert (tmp_path / "events.db").read_bytes() == b""
+
+    (tmp_path / "trace.key").unlink()
+    assert "trace.key is not there" in rows(tmp_path)["database"].words
+    assert not (tmp_path / "trace.key").exists()
+
+
 def test_a_state_folder_that_others_can_write_is_wrong(tmp_path):
     tmp_path.chmod(0o777)
 
@@ -160,3 +184,12 @@ def test_an_editor_that_does_not_work_is_a_note(tmp_path, programs):
     (tmp_path / "bin" / "nvim").write_text("#!/bin/sh\nexit 3\n")
     (neovim,) = doctor._editors(tmp_path)
     assert (neovim.standing, "does not work" in neovim.words) == ("note", True)
+
+
+def test_what_may_not_be_looked_at_is_a_row_and_the_others_are_given(tmp_path, monkeypatch):
+    def refused(*_given, **_named):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryDirectory", refused)
+    found = rows(tmp_path)
+    assert (found["confinement"].standing, "models" in found) == ("wrong", True)

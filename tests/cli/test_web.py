@@ -12,6 +12,11 @@ from agentos_lsp.cli import web
 from agentos_lsp.domain.errors import UserError
 
 
+def test_a_port_that_is_none_is_said(site):
+    with pytest.raises(UserError, match="70000"):
+        web.open_server(site, 70_000)
+
+
 @pytest.fixture
 def site(tmp_path):
     folder = tmp_path / "site"

@@ -16,7 +16,7 @@ import pytest
 
 from agentos_lsp import __version__
 from agentos_lsp.__main__ import main
-from agentos_lsp.cli import address, forward
+from agentos_lsp.cli import address, daemon, forward
 from agentos_lsp.domain.errors import UserError
 from tests.daemon import support
 from tests.runtime.support import House, is_alive
@@ -91,6 +91,21 @@ async def test_ten_forwarders_at_once_share_one_daemon_and_find_another_when_it_
         assert (code, told.startswith("No daemon of agentos-lsp ")) == (1, True)
         code, told = terminal("log")
         assert (code, told.splitlines()[0], told.count(" listens on ")) == (0, where.log, 2)
+
+
+def test_a_daemon_that_does_not_answer_keeps_no_other_from_being_named(tmp_path, monkeypatch, capsys):
+    for name in ("0", "1"):
+        (tmp_path / f"daemon-{name}.at").symlink_to(f"/nowhere/{name}.sock")
+
+    def asked(path, _kind, _where):
+        if path == "/nowhere/0.sock":
+            raise forward.UnreachableError("the daemon broke its answer off.")
+        return "agentos-lsp 1, process 1\n"
+
+    monkeypatch.setattr(daemon, "_ask", asked)
+    assert main(["--state", str(tmp_path), "daemon", "status"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["/nowhere/0.sock: the daemon broke its answer off.", "agentos-lsp 1, process 1"]
 
 
 async def test_an_older_daemon_is_named_and_never_ended_and_followed_when_it_ends(tmp_path):

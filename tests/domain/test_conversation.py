@@ -33,6 +33,6 @@ def test_the_size_of_a_message_is_its_text_in_bytes():
 def test_a_reply_is_gathered_from_its_pieces():
     gathered = Gathered()
     use, end = ToolUse("1", "read", "{}"), Done("calls", Usage())
-    for piece in (Text("a"), Thought("hm"), Text("b"), use, conversation.Waiting("busy", 1, 1), end):
+    for piece in (Text("a"), Thought("hm"), Text("b"), use, conversation.Waiting("busy", 1), end):
         gathered.add(piece)
     assert (gathered.reply, gathered.done) == (Replied("ab", (use,)), end)

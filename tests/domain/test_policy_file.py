@@ -154,3 +154,7 @@ def test_the_schema_describes_every_key():
 def test_no_bytes_at_all_stop_the_reader(content):
     parsed = policy_file.parse(content)
     assert (parsed.file is None) == bool(parsed.problems)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_a_problem():
+    assert policy_file.parse(b"x = " + b"1" * 5000).problems

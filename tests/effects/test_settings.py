@@ -58,6 +58,8 @@ def test_without_a_file_nothing_is_configured(tmp_path):
         ('key_env = "BIG_KEY"', 'key_env = "A"\nkey_command = ["b"]', 7, "one of"),
         ('provider = "remote"', 'provider = "none"', 0, "there is no [providers.none]"),
         ("[providers.local]", "[providers.local", 2, ""),
+        ("context = 32768", "idle_s = inf", 5, "finite"),
+        ("reply = 15.5", "reply = nan", 13, "finite"),
         ('{x-title = "agentos"}', '{x-title = "a\\nb"}', 12, "no header"),
     ],
 )
@@ -85,3 +87,12 @@ def test_the_line_of_a_key_is_found_for_diagnostics(tmp_path):
     file = tmp_path / "settings.toml"
     assert settings.line_of(file, "remote", "base_url") == 9
     assert settings.line_of(file, "local", "base_url") == 2
+
+
+def test_a_mark_at_the_beginning_is_read_over_and_a_number_too_long_is_named_with_its_line(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + b'[providers.l]\nkind = "ollama"\nmodel = "m"\n')
+    assert settings.load(file).default == "l"
+    file.write_text(f"provider = {'1' * 5000}\n")
+    with pytest.raises(ConfigError, match=":1: "):
+        settings.load(file)

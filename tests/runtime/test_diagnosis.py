@@ -204,3 +204,17 @@ async def test_a_key_that_is_refused_is_said_with_its_setting(tmp_path):
         server._known = lambda _path, _body: Refuse(401, error_body("openai", 401, "no key"))
         (report,) = await diagnosis.diagnose(known, diagnosis.Wanted(latency=False), quiet)
     assert (report.checks[0].standing, report.checks[0].key) == ("wrong", "key_env")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OLLAMA_HOST", "box:number"), ("ALL_PROXY", "socks://box:1"), ("SSL_CERT_FILE", "/nowhere")],
+)
+async def test_what_the_environment_says_wrongly_of_connections_is_a_row(tmp_path, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    where = "" if variable == "OLLAMA_HOST" else 'base_url = "https://example.invalid"\n'
+    file = tmp_path / "settings.toml"
+    file.write_text(f'[providers.local]\nkind = "ollama"\nmodel = "m"\n{where}')
+    known = models.Models(file, {variable: value}, lambda: datetime.now(UTC))
+    (report,) = await diagnosis.diagnose(known, diagnosis.Wanted(latency=False), lambda *_: None)
+    assert (report.checks[0].standing, variable in report.checks[0].remedy) == ("wrong", True)

@@ -87,6 +87,17 @@ async def test_each_hunk_is_an_information_where_the_persons_own_file_has_it(tmp
         await screen.until(lambda: "You edited the same lines" in screen.diagnostics[file.as_uri()][0]["message"])
 
 
+async def test_a_file_that_no_system_can_know_is_open_and_hides_no_hunk_of_others(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        screen.notify(
+            "textDocument/didOpen",
+            {"textDocument": {"uri": "file:///a%00b", "languageId": "text", "version": 1, "text": "x"}},
+        )
+        session = await screen.start(house, {"edit": {"path": "a.txt", "old": "one", "new": "1"}})
+        await house.done(session)
+        await screen.until(lambda: screen.diagnostics.get((house.repository / "a.txt").as_uri()))
+
+
 async def test_a_hunk_is_accepted_through_the_editor_where_the_file_is_open(tmp_path):
     async with runtime_support.opened(tmp_path, files=FILES) as house:
         transcript = transcript_of(house)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agentos_lsp.server import text_document_content
 from tests.server import runtime_support
 from tests.server.runtime_support import OVERVIEW, page
 
@@ -58,6 +59,15 @@ async def test_a_diff_and_an_output_hide_nothing_and_a_base_is_as_it_was(tmp_pat
         (call, _) = now.calls.values()
         assert await screen.content(f"agentos://{session}/output/{call.call}.txt") == shown
         assert await screen.content(f"agentos://{session}/base/h.txt") == hidden.replace("\r", "\r")
+
+
+async def test_of_a_long_output_both_ends_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_document_content, "SHOWN_OUTPUT_BYTES", 8)
+    async with runtime_support.sitting(tmp_path, files={"h.txt": "one\ntwo\nten\n"}) as (house, screen):
+        session = await screen.start(house, "cat h.txt")
+        (call,) = (await house.done(session)).calls
+        shown = "one\n\n[4 bytes are left out here, and kept in the log]\nten\n"
+        assert await screen.content(f"agentos://{session}/output/{call}.txt") == shown
 
 
 async def test_documents_of_an_ended_session_are_still_read(tmp_path):

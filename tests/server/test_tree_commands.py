@@ -39,6 +39,8 @@ async def test_the_page_offers_to_restore_a_checkpoint(tmp_path):
             "Show what changed since checkpoint 1",
             "Restore checkpoint 1",
         )
+        async with runtime_support.connected(house, options={"trusted": True, "permissions": []}) as other:
+            assert await other.actions(page(session), number) == []
         assert (await screen.choose(restore))["undo"] == 1
         links = await screen.about("documentLink", page(session))
         assert f"agentos://{session}/checkpoints/1...diff" in [link["target"] for link in links]

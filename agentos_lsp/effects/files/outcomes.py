@@ -60,10 +60,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """Text was replaced `occurrences` times; `before` is what the file held."""
+    """Text was replaced; `before` is what the file held."""
 
     path: str
-    occurrences: int
     before: bytes
     size_bytes: int
 

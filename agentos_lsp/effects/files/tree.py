@@ -185,7 +185,7 @@ class ConfinedTree:
             if now is None or _version(now) != _version(seen):
                 _stop("changed", f"{path!r} was changed by somebody else meanwhile; read it again.")
             _replace(folder, parts[-1], after, stat.S_IMODE(seen.st_mode) & 0o777)
-        return outcomes.Edited("/".join(parts), expected, before, len(after))
+        return outcomes.Edited("/".join(parts), before, len(after))
 
     @_door("replace")
     def exchange(

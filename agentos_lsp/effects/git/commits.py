@@ -241,10 +241,5 @@ def _write_next_index(
         index = opening.Index(_next(worktree))
         index.read_tree(repository[pygit2.Oid(raw=tree)].peel(pygit2.Tree))
         rows = ()
-    for path, _, new in rows:
-        name = os.fsdecode(path)
-        if new is not None:
-            index.add(pygit2.IndexEntry(name, pygit2.Oid(raw=new.oid), pygit2.enums.FileMode(new.mode)))
-        elif name in index:
-            index.remove(name)
+    trees.stage(index, rows)
     index.write()

@@ -268,12 +268,7 @@ class Hold:
             index = opening.Index(path)
             index.read_tree(repository[pygit2.Oid(raw=after)].peel(pygit2.Tree))
             rows = []
-        for name, _, entry in rows:
-            text = os.fsdecode(name)
-            if entry is not None:
-                index.add(pygit2.IndexEntry(text, pygit2.Oid(raw=entry.oid), pygit2.enums.FileMode(entry.mode)))
-            elif text in index:
-                index.remove(text)
+        trees.stage(index, rows)
         index.write()
         data = Path(path).read_bytes()
         Path(path).unlink()

@@ -5,6 +5,7 @@ Paths are bytes here; `os.fsdecode` at the door makes them text, with `surrogate
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from pygit2.enums import ObjectType
 from agentos_lsp.domain.errors import EffectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agentos_lsp.effects.git.opening import Repository
 
@@ -179,3 +180,13 @@ def written(repository: Repository, contents: Mapping[bytes, Entry]) -> bytes:
 def empty(repository: Repository) -> bytes:
     """Returns the name of the tree that holds nothing."""
     return written(repository, {})
+
+
+def stage(index: pygit2.Index, rows: Iterable[tuple[bytes, Entry | None, Entry | None]]) -> None:
+    """Puts in an index what each row of a difference ends with; what else is staged stays."""
+    for path, _, entry in rows:
+        name = os.fsdecode(path)
+        if entry is not None:
+            index.add(pygit2.IndexEntry(name, pygit2.Oid(raw=entry.oid), pygit2.enums.FileMode(entry.mode)))
+        elif name in index:
+            index.remove(name)

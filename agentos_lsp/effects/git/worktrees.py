@@ -75,7 +75,6 @@ class Listed:
     worktree: Worktree
     head: CommitId | None
     """Where its branch is; None if the branch is gone."""
-    lock_reason: str | None
     exists: bool
     """Whether its folder is there."""
     complete: bool
@@ -186,11 +185,7 @@ def _restage(path: str, rows: list[_Row]) -> None:
     """Stages the difference; without stat data, so that whoever asks compares those files by content."""
     index = opening.Index(path)
     index.read()
-    for name, was, now in rows:
-        if now is not None:
-            index.add(pygit2.IndexEntry(os.fsdecode(name), pygit2.Oid(raw=now.oid), pygit2.enums.FileMode(now.mode)))
-        elif was is not None:
-            index.remove(os.fsdecode(name))
+    trees.stage(index, rows)
     index.write()
 
 
@@ -325,11 +320,9 @@ def _listed(main: Repository, admin_dir: str) -> Listed | None:
         head = CommitId(str(main.lookup_reference(f"refs/heads/{branch}").peel(pygit2.Commit).id))
     except KeyError:
         head = None
-    locked = os.path.lexists(f"{admin_dir}/locked")
     return Listed(
         worktree=Worktree(folder, admin_dir, branch, CommitId(base or head or "")),
         head=head,
-        lock_reason=_line(admin_dir, "locked") if locked else None,
         exists=Path(folder).is_dir() and not Path(folder).is_symlink(),
         complete=bool(base),
     )

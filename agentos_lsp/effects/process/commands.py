@@ -50,11 +50,6 @@ class Finished:
     survivors: int
 
     @property
-    def timed_out(self) -> bool:
-        """Whether its time limit ended it."""
-        return self.ended_by == "time limit"
-
-    @property
     def stopped(self) -> bool:
         """Whether somebody stopped it, or the session ended."""
         return self.ended_by in {"stop", "shutdown"}

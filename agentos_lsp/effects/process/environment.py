@@ -53,11 +53,7 @@ def scrubbed(
         extra: What the policy grants on top; a secret's name is refused here too.
         shell: What SHELL says.
     """
-    kept = {
-        name: value
-        for name, value in base.items()
-        if name in variables.KEPT or name.startswith(variables.KEPT_PREFIXES)
-    }
+    kept = variables.kept(base)
     kept.update(extra or {})
     kept = {name: value for name, value in kept.items() if is_harmless(name) and "\0" not in value}
     kept["PATH"] = _absolute_only(kept.get("PATH", ""))

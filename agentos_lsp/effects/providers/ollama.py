@@ -58,10 +58,8 @@ class Ollama(Server):
         for row in self._http.reading(wire.rows, loaded, "models"):
             names = {self._http.reading(wire.text, row, key) for key in ("name", "model")}
             if names & {model, f"{model}:latest"}:
-                size, fast = row.get("size"), row.get("size_vram")
-                share = fast / size if isinstance(size, int) and isinstance(fast, int) and size else None
                 allocated = self._http.reading(wire.count, row, "context_length")
-                return Window(asked, allocated, known.trained_window, share)
+                return Window(asked, allocated, known.trained_window)
         return Window(asked, None, known.trained_window)
 
     def chat(self, request: Request) -> AsyncGenerator[Piece, None]:
@@ -171,7 +169,6 @@ def _usage(value: dict[str, Any]) -> Usage:
         wire.count(value, "prompt_eval_count"),
         wire.count(value, "eval_count"),
         _seconds(value, "load_duration"),
-        _seconds(value, "prompt_eval_duration"),
         _seconds(value, "eval_duration"),
     )
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from agentos_lsp.domain import network
 from agentos_lsp.domain.conversation import Waiting
 from agentos_lsp.domain.errors import ProviderError
 from agentos_lsp.effects.providers import failures, wire
@@ -29,8 +30,8 @@ T = TypeVar("T")
 
 _ERROR_BYTES = 64 << 10
 _ANSWER_BYTES = 32 << 20
+_REPLY_BYTES = 256 << 20
 _SHOWN_CHARACTERS = 400
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Transport:
             verify=parts.scheme != "http",
             timeout=httpx.Timeout(None, connect=self._limits.connect_s, pool=self._limits.connect_s),
             follow_redirects=False,
-            trust_env=parts.hostname not in _LOOPBACK,
+            trust_env=parts.hostname not in network.LOOPBACK,
             headers={"user-agent": "agentos-lsp", "accept": "*/*"},
         )
 
@@ -140,7 +141,7 @@ class Transport:
                 if wait > self._limits.longest_delay_s:
                     raise
                 delay = max(wait, min(self._limits.first_delay_s * 2 ** (attempt - 1), self._limits.longest_delay_s))
-                waiting = Waiting(error.failure, delay, attempt)
+                waiting = Waiting(error.failure, delay)
             yield waiting
             await self._sleep(waiting.delay_s)
 
@@ -171,6 +172,7 @@ class Transport:
         loop = asyncio.get_running_loop()
         first_at = loop.time() + self._limits.first_token_s
         begun = False
+        taken = 0
         model = str(body.get("model", ""))
         attempted = self._attempted("ask", model)
 
@@ -180,6 +182,9 @@ class Transport:
         try:
             async with contextlib.aclosing(self._chunks("POST", path, body, left_s)) as chunks:
                 async for chunk in chunks:
+                    taken += len(chunk)
+                    if taken > _REPLY_BYTES:
+                        raise self._failed("malformed answer", attempted, f"more than {_REPLY_BYTES} bytes came")
                     for piece in reader.feed(chunk):
                         begun = True
                         yield piece

@@ -89,9 +89,15 @@ class Events:
     """
 
     def __init__(self) -> None:
-        self.other = ""
         self._lines = Lines()
         self._data: list[str] = []
+        self._other: list[str] = []
+        self._held = 0
+
+    @property
+    def other(self) -> str:
+        """What was no event."""
+        return "".join(f"{line}\n" for line in self._other)
 
     def feed(self, data: bytes) -> Iterator[str]:
         """Yields the data of the events that are now whole."""
@@ -106,18 +112,19 @@ class Events:
         for line in lines:
             name, colon, value = line.partition(":")
             if not line:
+                self._held -= sum(len(one) + 1 for one in self._data)
                 data, self._data = self._data, []
                 if data:
                     yield "\n".join(data)
             elif name == "data":
-                self._data.append(value.removeprefix(" "))
-                self._bound(sum(map(len, self._data)))
+                self._hold(self._data, value.removeprefix(" "))
             elif name not in {"event", "id", "retry"} and not (colon and not name):
-                self.other += f"{line}\n"
-                self._bound(len(self.other))
+                self._hold(self._other, line)
 
-    def _bound(self, size: int) -> None:
-        if size > MAX_LINE_BYTES:
+    def _hold(self, lines: list[str], line: str) -> None:
+        lines.append(line)
+        self._held += len(line) + 1
+        if self._held > MAX_LINE_BYTES:
             raise BadAnswerError(f"an event is longer than {MAX_LINE_BYTES} bytes")
 
 

@@ -80,7 +80,7 @@ class Files:
             if isinstance(after, text.NotReplaced):
                 return outcomes.Refused(after.reason, f"{path!r}: {after.message}")
             self._folder.put(name, diff.Side(side.mode, after))
-            return outcomes.Edited(name, 1, before, len(after))
+            return outcomes.Edited(name, before, len(after))
 
     def exchange(
         self, path: str, /, before: bytes | None, after: bytes | None, *, program: bool | None = None

@@ -84,7 +84,7 @@ class Model:
         """Returns how many tokens it takes."""
         await self._let_in(f"look at {model}")
         self._must_have(model, f"look at {model}")
-        return conversation.Window(WINDOW, self._allocated, 40_960, 1.0)
+        return conversation.Window(WINDOW, self._allocated, 40_960)
 
     async def chat(self, request: conversation.Request) -> AsyncGenerator[conversation.Piece, None]:
         """Says what the script has, word by word."""
@@ -105,7 +105,7 @@ class Model:
         sent = len(request.system.encode()) + sum(conversation.size_bytes(one) for one in request.messages)
         sent += sum(len(json.dumps(dict(tool.parameters))) + len(tool.description) for tool in request.tools)
         read = min(conversation.tokens(sent, len(request.messages)), self._allocated)
-        usage = conversation.Usage(read, max(count, 1), 0.9, read / 4_000, max(count, 1) * TOKEN_S)
+        usage = conversation.Usage(read, max(count, 1), 0.9, max(count, 1) * TOKEN_S)
         yield conversation.Done("calls" if step.uses else "done", usage)
 
     async def close(self) -> None:

@@ -31,7 +31,7 @@ def test_a_file_is_replaced_and_what_it_held_is_told(folder):
 
 
 def test_text_that_stands_once_is_replaced(folder):
-    assert folder.edit("a.txt", "two", "2") == outcomes.Edited("a.txt", 1, b"one\ntwo\nthree\n", 12)
+    assert folder.edit("a.txt", "two", "2") == outcomes.Edited("a.txt", b"one\ntwo\nthree\n", 12)
     assert text(folder, "a.txt") == b"one\n2\nthree\n"
 
 

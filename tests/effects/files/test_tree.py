@@ -46,7 +46,7 @@ def test_a_file_that_is_written_or_edited_keeps_its_mode(worktree, root, mode):
 
     assert worktree.write("run.sh", b"two") == outcomes.Written("run.sh", False, b"one", 3)
     assert stat.S_IMODE((root / "run.sh").stat().st_mode) == mode
-    assert worktree.edit("run.sh", "two", "three") == outcomes.Edited("run.sh", 1, b"two", 5)
+    assert worktree.edit("run.sh", "two", "three") == outcomes.Edited("run.sh", b"two", 5)
     assert stat.S_IMODE((root / "run.sh").stat().st_mode) == mode
     assert (root / "run.sh").read_text() == "three"
 
@@ -340,7 +340,7 @@ def test_an_edit_that_does_not_apply_changes_nothing(worktree, root):
         "occurrences",
         "'file': The text to replace is in the file 2 times, not 1; give more of the lines around it.",
     )
-    assert worktree.edit("file", "one", "two", expected=2) == outcomes.Edited("file", 2, b"one one", 7)
+    assert worktree.edit("file", "one", "two", expected=2) == outcomes.Edited("file", b"one one", 7)
     assert worktree.edit("gone", "one", "two").reason == "missing"
 
 

@@ -257,8 +257,8 @@ def test_sessions_are_listed_and_others_are_not(place):
     place.git("commit", "-q", "--allow-empty", "-m", "x", cwd=Path(two.folder))
     subprocess.run(["rm", "-rf", one.folder], check=True)
     assert worktrees.list_worktrees(place.checkout()) == (
-        worktrees.Listed(one, one.base, "a live session", exists=False, complete=True),
-        worktrees.Listed(two, place.git("rev-parse", "agentos/two"), "", exists=True, complete=True),
+        worktrees.Listed(one, one.base, exists=False, complete=True),
+        worktrees.Listed(two, place.git("rev-parse", "agentos/two"), exists=True, complete=True),
     )
 
 

@@ -169,3 +169,12 @@ def test_thoughts_are_no_part_of_the_reply():
 )
 def test_near_names_are_suggested(wanted, expected):
     assert failures.near(wanted, ["qwen3:8b", "meta/llama-3.1"]).startswith(expected)
+
+
+def test_an_event_of_many_lines_is_bounded_however_short_they_are(monkeypatch):
+    monkeypatch.setattr(wire, "MAX_LINE_BYTES", 1000)
+    for line in (b"data:\n", b"x\n"):
+        with pytest.raises(wire.BadAnswerError, match="longer"):
+            list(wire.Events().feed(line * 1001))
+    events = wire.Events()
+    assert list(events.feed(b"data: x\n\n" * 1001)) == ["x"] * 1001
