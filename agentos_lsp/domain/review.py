@@ -126,7 +126,7 @@ def standing(one: state.SessionState) -> tuple[events.FindingRecord, ...]:
         return ()
     changed: set[str] = set()
     for call in reversed(list(one.calls.values())):
-        if call.request.kind == "commit":
+        if call.call == one.inspected_after:
             break
         if call.request.kind in {"write", "edit", "delete", "move"} and call.step == "done":
             named = (getattr(call.request, "path", ""), getattr(call.request, "to", ""))
@@ -180,6 +180,7 @@ def session(one: state.SessionState, unfinished: str = "", banner: str = "", dis
     is the line on what its worktree takes.
     """
     page = Writer(banner)
+    page.anchor("session", one.session, one.session)
     page.add(f"# {one.session}", "", f"Task: {_first_line(one.task)}", f"State: {one.status}")
     if one.worktree is not None:
         page.add(

@@ -127,6 +127,8 @@ class SessionState:
     prefixes: tuple[allowlist.TokenPrefix, ...] = ()
     commits: tuple[ids.CommitId, ...] = ()
     findings: tuple[events.FindingRecord, ...] = ()
+    inspected_after: ids.CallId | None = None
+    """The last call that there was when the findings were made."""
     checked: frozenset[tuple[str, str]] = frozenset()
     policy: policy_events.PolicyLoaded | None = None
     waived: Mapping[str, policy_events.FindingWaived] = field(default_factory=dict)
@@ -172,6 +174,10 @@ class SessionState:
     def is_live(self) -> bool:
         """Whether a person has still to merge or discard it."""
         return not self.ended
+
+
+def _found(state: SessionState, findings: tuple[events.FindingRecord, ...]) -> SessionState:
+    return replace(state, findings=findings, inspected_after=next(reversed(list(state.calls)), None))
 
 
 def fold(log: Iterable[events.AnyEvent], state: SessionState | None = None) -> SessionState:
@@ -285,14 +291,14 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
         case events.FileRefused():
             return _change(state, event.call, step="refused", told=event.message)
         case events.DiffInspected():
-            return replace(state, findings=event.findings)
+            return _found(state, event.findings)
         case events.CommitAttempted():
             return _change(state, event.call, step="running")
         case events.CommitMade():
             made = replace(state, head=event.commit, commits=(*state.commits, event.commit))
             return _change(made, event.call, step="done")
         case events.CommitRefused():
-            return _change(replace(state, findings=event.findings), event.call, step="refused", told=event.message)
+            return _change(_found(state, event.findings), event.call, step="refused", told=event.message)
         case policy_events.CheckStarted():
             return _change(state, event.call, step="running", name=event.name)
         case policy_events.CheckFinished():
@@ -305,7 +311,7 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return replace(state, head=event.head, commits=event.commits)
         case policy_events.CommitsSetAside():
             aside = (*state.aside, event.ref) if event.ref and event.ref not in state.aside else state.aside
-            return replace(state, findings=event.findings, aside=aside)
+            return replace(_found(state, event.findings), aside=aside)
         case policy_events.FindingWaived():
             return replace(state, waived={**state.waived, event.digest: event})
         case events.MergeAttempted():

@@ -9,7 +9,7 @@ from lsprotocol import types as lsp
 from agentos_lsp.domain import ids, review
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.runtime import attempts
-from agentos_lsp.server import finding_actions, protocol, publish_diagnostics, text_document_content
+from agentos_lsp.server import finding_actions, protocol, publish_diagnostics, session_actions, text_document_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,8 @@ async def of(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeActio
         commands = _commands(client, runtime, anchor)
         if anchor.kind == "attempt" and client.may("merge"):
             commands = await _keep(runtime, anchor)
+        elif anchor.kind == "session":
+            commands = await session_actions.of(client, anchor.session)
         found += [
             lsp.CodeAction(title=command.title, kind=KIND, diagnostics=shown, command=command) for command in commands
         ]

@@ -75,6 +75,7 @@ def test_a_page_shows_what_waits_first_and_each_anchor_stands_on_its_line():
     )
     lines = page.text.split("\n")
     assert [(anchor.kind, anchor.name, lines[anchor.line]) for anchor in page.anchors] == [
+        ("session", "fix-it-ab12", "# fix-it-ab12"),
         ("document", "changes.diff", "Changes: 0 commits"),
         ("document", "trace.md", "Trace: 7 events"),
         ("approval", "a1", "- [a1] make"),
@@ -176,6 +177,12 @@ def test_a_finding_without_a_file_stands_and_none_stands_after_the_end():
     refused = (*REFUSED[:-1], ("commit.refused", {"findings": (finding,)}))
     assert standing(*refused, *written("a.py", "w2")) == (finding,)
     assert standing(*REFUSED, "session.discarded") == ()
+
+
+def test_what_a_person_had_inspected_after_the_last_write_stands():
+    inspected = ("diff.inspected", {"call": None, "findings": (support.FINDING,)})
+    assert standing(*REFUSED[:2], *written("a.py", "w1"), inspected) == (support.FINDING,)
+    assert standing(*REFUSED[:2], *written("a.py", "w1"), inspected, *written("a.py", "w2")) == ()
 
 
 # The hover

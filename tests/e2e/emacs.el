@@ -83,6 +83,13 @@
     (e2e-wait "the end of the turn" (lambda () (string-match-p "^State: idle$" (e2e-text page))))
     (e2e-wait "the diff" (lambda () (and (file-exists-p changes)
                                          (string-match-p "^\\+MIT License (edited from Emacs)" (e2e-text changes)))))
+    ;; What is done with the session as a whole is done on its heading.
+    (set-buffer (get-file-buffer page))
+    (revert-buffer t t)
+    (goto-char (point-min))
+    (e2e-see 'endings (e2e-titles (e2e-actions)))
+    (e2e-choose "Merge ")
+    (e2e-wait "the merge" (lambda () (string-match-p "^State: merged$" (e2e-text page))))
     (e2e-see 'overview (e2e-text (expand-file-name "../sessions.md" (file-name-directory page))))))
 
 (let ((failure (condition-case err (progn (e2e-play) nil) (error (error-message-string err)))))

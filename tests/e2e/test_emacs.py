@@ -76,4 +76,9 @@ def test_a_session_is_started_from_a_comment_and_approved_on_a_real_file(tmp_pat
     assert seen["answers"][:2] == ["Approve once", "Approve this line for this session"]
     assert session in seen["overview"]
     assert page.stat().st_mode & 0o222 == 0
-    assert git(clone, "show", f"agentos/{session}:LICENSE") == "MIT License (edited from Emacs)\n"
+    assert seen["endings"] == [
+        f"Merge {session} into {git(clone, 'branch', '--show-current').strip()}",
+        f"Discard {session} (1 commit)",
+    ]
+    assert (clone / "LICENSE").read_text(encoding="utf-8") == "MIT License (edited from Emacs)\n"
+    assert git(clone, "log", "--format=%s").splitlines().count("Say who edited the licence") == 1

@@ -74,8 +74,9 @@ async def test_answers_are_on_the_line_of_the_approval_and_on_the_overview_and_n
     async with runtime_support.sitting(tmp_path) as (house, screen):
         session, line, _ = await waiting(house, screen)
         count = len((await screen.content(page(session))).split("\n"))
-        with_answers = [number for number in range(count) if await screen.actions(page(session), number)]
-        assert with_answers == [line]
+        offered = {number: await screen.actions(page(session), number) for number in range(count)}
+        commands = {number: {one["command"]["command"] for one in acts} for number, acts in offered.items() if acts}
+        assert commands == {0: {"agentos.session.pause", "agentos.session.stop"}, line: {"agentos.approval.decide"}}
         overview = (await screen.content(OVERVIEW)).split("\n")
         (number,) = [number for number, text in enumerate(overview) if text == "    waits: `touch x`"]
         (approve, *_) = await screen.actions(OVERVIEW, number)

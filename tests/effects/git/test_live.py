@@ -48,7 +48,7 @@ class Work:
         new = self.folder / self.name()
         self.said.append(str(new.relative_to(self.folder)))
         match dice.randrange(12):
-            case 0 if old.exists() or old.is_symlink():
+            case 0 if old.is_file() or old.is_symlink():
                 old.unlink()
                 self.said.append(str(old.relative_to(self.folder)))
             case 1 if old.is_file() and not old.is_symlink():
