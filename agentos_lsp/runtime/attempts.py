@@ -12,7 +12,7 @@ from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.domain.inspection import changed, inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agentos_lsp.domain.ids import SessionId
     from agentos_lsp.domain.state import SessionState
@@ -21,23 +21,28 @@ if TYPE_CHECKING:
     from agentos_lsp.runtime.workspace import Losses, Workspace
 
 
-async def start(runtime: Runtime, wanted: Start, count: int) -> tuple[SessionId, ...]:
-    """Starts so many sessions on one task.
+async def start(runtime: Runtime, wanted: Sequence[Start]) -> tuple[SessionId, ...]:
+    """Starts one session or several on one task.
+
+    Args:
+        runtime: Where.
+        wanted: What each begins with, at least one; they may differ in their model.
 
     Raises:
         UserError: See `Runtime.start`; names those that were started, which go on.
         ConfigError: The same, of the first one.
     """
-    if count == 1:
-        return (await runtime.start(wanted),)
-    started = [await runtime.start(replace(wanted, group=""))]
-    while len(started) < count:
+    first, *others = wanted
+    if not others:
+        return (await runtime.start(first),)
+    started = [await runtime.start(replace(first, group=""))]
+    for other in others:
         try:
-            started.append(await runtime.start(replace(wanted, group=started[0])))
+            started.append(await runtime.start(replace(other, group=started[0])))
         except AgentosError as error:
-            message = f"{len(started)} of {count} sessions were started ({', '.join(started)}), and no more: {error}"
+            so_far = f"{len(started)} of {len(wanted)} sessions were started ({', '.join(started)})"
             hint = f"Those go on. {error.hint if isinstance(error, UserError) else 'Discard them, or start others.'}"
-            raise UserError(message, hint) from error
+            raise UserError(f"{so_far}, and no more: {error}", hint) from error
     return tuple(started)
 
 

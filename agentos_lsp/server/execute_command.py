@@ -6,6 +6,7 @@ A handler translates, submits and returns: a merge waits for its checks, but not
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import approval, ids, orphan, review
@@ -47,23 +48,21 @@ async def execute(client: Client, params: lsp.ExecuteCommandParams) -> object:
 
 async def _start(client: Client, wanted: protocol.StartSession) -> object:
     workspace = client.first_folder() if wanted.workspace is None else wanted.workspace
-    sessions = await attempts.start(
-        client.runtime,
-        supervisor.Start(
-            path_of(workspace),
-            wanted.task,
-            wanted.agent or ("builtin" if wanted.script is None else "scripted"),
-            None if wanted.script is None else path_of(wanted.script),
-            wanted.model,
-            client.name,
-            client.environment,
-        ),
-        wanted.n,
+    one = supervisor.Start(
+        path_of(workspace),
+        wanted.task,
+        wanted.agent or ("builtin" if wanted.script is None else "scripted"),
+        None if wanted.script is None else path_of(wanted.script),
+        wanted.model,
+        client.name,
+        client.environment,
     )
-    page = documents.page(sessions[0]) if wanted.n == 1 else documents.compare(sessions[0])
+    each = [replace(one, model=model) for model in wanted.models] or [one] * wanted.n
+    sessions = await attempts.start(client.runtime, each)
+    page = documents.page(sessions[0]) if len(sessions) == 1 else documents.compare(sessions[0])
     if wanted.show:
         await client.present(page)
-    several = {"sessions": list(sessions)} if wanted.n > 1 else {}
+    several = {"sessions": list(sessions)} if len(sessions) > 1 else {}
     return {"session": sessions[0], "page": page, **several}
 
 

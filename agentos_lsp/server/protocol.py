@@ -6,9 +6,9 @@ Field names are camelCase on the wire. `docs/protocol.md` describes each command
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from agentos_lsp.domain.approval import Outcome, Scope
@@ -49,7 +49,7 @@ class InitializationOptions(BaseModel):
 
 
 class StartSession(Wire):
-    """Starts `n` sessions; `workspace` is a folder's path or `file:` URI, the editor's first folder by default."""
+    """Starts `n` sessions, or one for each of `models`; `workspace` is a path or `file:` URI, or the editor's."""
 
     task: Prose
     workspace: str | None = None
@@ -58,6 +58,13 @@ class StartSession(Wire):
     model: str | None = None
     show: bool = False
     n: int = Field(default=1, ge=1, le=8)
+    models: list[Name] = Field(default_factory=list, max_length=8)
+
+    @model_validator(mode="after")
+    def _says_once(self) -> Self:
+        if self.models and (self.model is not None or self.n != 1):
+            raise ValueError("`models` names one model for each session; leave `model` and `n` out")
+        return self
 
 
 class Nothing(Wire):

@@ -43,6 +43,20 @@ async def test_a_session_without_a_script_asks_the_model_and_streams_what_it_say
             await screen.until(lambda: [one for one in screen.events if one["type"] == "turn.finished"][1:])
 
 
+async def test_one_task_is_given_to_several_models_and_the_page_compares_them(tmp_path):
+    async with ModelServer("openai", FINISH, FINISH) as server:
+        settings(tmp_path, server)
+        async with rt.sitting(tmp_path) as (house, screen):
+            both = [f"test/{MODEL}", "test/other"]
+            answer = await screen.command("agentos.session.start", {"task": "Look", "models": both})
+            states = [await house.until(name, lambda now: now.spent.replies) for name in answer["sessions"]]
+            assert [one.model for one in states] == both
+            page = await screen.content(answer["page"])
+            assert page.count("test/other") == page.count(f"test/{MODEL}") == 1
+            twice = {"task": "Look", "models": both, "n": 2}
+            assert "leave `model` and `n` out" in (await screen.refusal("agentos.session.start", twice)).message
+
+
 async def test_without_a_model_a_start_says_what_to_do(tmp_path):
     async with rt.sitting(tmp_path) as (_house, screen):
         error = await screen.refusal("agentos.session.start", {"task": "Look"})

@@ -6,7 +6,7 @@ import pytest
 from agentos_lsp.server import execute_command, protocol, wire
 
 PROMISED = {
-    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model", "show", "n"]),
+    "agentos.session.start": ("steer", ["task"], ["workspace", "agent", "script", "model", "show", "n", "models"]),
     "agentos.session.list": ("observe", [], []),
     "agentos.session.show": ("observe", ["session"], []),
     "agentos.session.files": ("observe", ["session"], []),

@@ -27,6 +27,7 @@ export interface StartSession {
   model?: string;
   show?: boolean;
   n?: number;
+  models?: string[];
 }
 
 export interface Nothing {}
