@@ -36,10 +36,14 @@ EFFORT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a file: a git mode, and its bytes (a link's target for a link) or None if they are too many."""
+    """One side of a file: a git mode, and its bytes (a link's target for a link) or None if they are too many.
+
+    `held` is what stands for bytes that are not what git keeps, and tells two different ones apart; else empty.
+    """
 
     mode: int
     data: bytes | None
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Hunk:
 class FileChange:
     """What happened to one file; a mode is None on the side where the file is not.
 
-    Invariant: `old_path` is there exactly if the file was renamed; `hunks` is empty if it is binary or too large.
+    Invariant: `old_path` is there exactly if the file was renamed; `hunks` is empty if it is binary, too large or held.
     """
 
     path: str
@@ -83,6 +87,8 @@ class FileChange:
     hunks: tuple[Hunk, ...] = ()
     content: str = ""
     """What stands for the bytes of a binary file, so that two different ones are told apart; else empty."""
+    held: str = ""
+    """What is said of a file that git passes through a filter, whose lines are not shown; else empty."""
 
 
 def compare(sides: Sequence[tuple[str, Side | None, Side | None]]) -> tuple[FileChange, ...]:
@@ -145,6 +151,8 @@ def changed(path: str, old: Side | None, new: Side | None, old_path: str | None)
     status = _status(old, new, old_path)
     modes = (old.mode if old else None, new.mode if new else None)
     before, after = (old.data if old else b""), (new.data if new else b"")
+    if held := next((side.held for side in (new, old) if side is not None and side.held), ""):
+        return FileChange(path, status, *modes, old_path, binary=True, content=held, held=held)
     if before is None or after is None:
         return FileChange(path, status, *modes, old_path, too_large=True)
     if b"\0" in before[:SAMPLE] or b"\0" in after[:SAMPLE]:
@@ -333,6 +341,8 @@ def _patch_of(change: FileChange, hunks: tuple[Hunk, ...]) -> str:
         rows += [f"old mode {change.old_mode:o}", f"new mode {change.new_mode:o}"]
     if change.old_path is not None:
         rows += [f"rename from {quoted(change.old_path)}", f"rename to {quoted(change.path)}"]
+    if change.held:
+        rows.append(f"Not shown: {change.held}")
     if change.binary or change.too_large:
         rows.append(f"Binary files {old_name} and {new_name} differ")
     if hunks:

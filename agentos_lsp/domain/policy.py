@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, Action] = MappingProxyType(
         "link-outside": "refuse",
         "nested-repository": "refuse",
         "git-attributes": "review",
+        "filtered": "refuse",
         "hook": "review",
         "ci": "review",
         "tool-settings": "review",
@@ -145,7 +146,8 @@ class ChangedFile:
 
     `unchanged_lines_known` says that the lines were compared, so that an empty `added` means that none is new; where it
     is false (a binary or a very large file), the whole content counts as new. Modes are git's, None where the file is
-    not; a link's content is its target. `old_path` is where a moved file came from.
+    not; a link's content is its target. `old_path` is where a moved file came from. `held` says through what git passes
+    the file on its way to a folder, empty if through nothing.
     """
 
     path: str
@@ -156,6 +158,7 @@ class ChangedFile:
     mode: int | None = 0o100644
     old_mode: int | None = None
     old_path: str | None = None
+    held: str = ""
 
     @property
     def is_binary(self) -> bool:

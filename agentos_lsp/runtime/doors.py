@@ -46,8 +46,11 @@ def real() -> Doors:
     """Returns the doors to this machine."""
     from agentos_lsp.effects.files import disk  # noqa: PLC0415 - the demo needs none of them, and has none in a browser
     from agentos_lsp.effects.git import on_disk  # noqa: PLC0415 - as above
-    from agentos_lsp.effects.process import commands, helpers, ports  # noqa: PLC0415 - as above
+    from agentos_lsp.effects.process import commands, helpers, ports, programs  # noqa: PLC0415 - as above
 
     return Doors(
-        on_disk.OnDisk(helpers.run), disk.OnDisk(), lambda mark, cage: commands.Processes(mark, cage=cage), ports
+        on_disk.OnDisk(helpers.run, programs.run_git),
+        disk.OnDisk(),
+        lambda mark, cage: commands.Processes(mark, cage=cage),
+        ports,
     )

@@ -101,6 +101,9 @@ class _Step:
 
 async def accept(workspace: Workspace, sides: Sides, opened: Callable[[str], OpenFile | None]) -> Plan | str:
     """Plans to bring a hunk or file into the person's checkout, or says why it cannot be."""
+    refused = _held(sides)
+    if refused is not None:
+        return f"{refused} Copy it into your checkout yourself if you want it, and commit it there."
     refused = _unfit(sides)
     if refused is not None:
         return f"{refused} Merge the session to get it."
@@ -241,6 +244,9 @@ def _left(sides: Sides, path: str, disk: bytes | None) -> list[_Step] | str:
 
 async def reject(workspace: Workspace, sides: Sides) -> Plan | str:
     """Plans to take a hunk or file back in the worktree, or says why it cannot be."""
+    refused = _held(sides)
+    if refused is not None:
+        return f"{refused} Restore a checkpoint to undo it (0 is the session's beginning)."
     refused = _unfit(sides)
     if refused is not None:
         return f"{refused} Ask the agent to undo it."
@@ -274,6 +280,12 @@ def _reject(workspace: Workspace, sides: Sides) -> Plan | str:
             program = change.old_mode == _PROGRAM
         steps.append(_Step(item.path, disk, after, program))
     return _steps(workspace.disk, root, steps)
+
+
+def _held(sides: Sides) -> str | None:
+    """Says that a file passes through a filter; None if it does not."""
+    held = next((side.held for side in (sides.new, sides.old) if side is not None and side.held), "")
+    return f"{sides.item.path} is {held}; it is not taken over or back by itself." if held else None
 
 
 def _unfit(sides: Sides) -> str | None:

@@ -384,12 +384,21 @@ class Workspace:
 
     def _stage(self, paths: tuple[str, ...] | None) -> Staged:
         staged = self.git.stage_tree(self.worktree, paths)
-        common = self.checkout.common_dir
-        files = tuple(
-            changed.file(one, self.git.base_text(common, ids.CommitId(staged.tree), one.path))
-            for one in self.git.between(common, staged.parent, staged.tree)
+        return Staged(staged, self._between(staged.parent, ids.CommitId(staged.tree), ""))
+
+    def _between(self, older: ids.CommitId, newer: ids.CommitId, git_dir: str) -> tuple[policy.ChangedFile, ...]:
+        common = git_dir or self.checkout.common_dir
+        found = self.git.between(common, older, newer)
+        names = {name for one in found for name in (one.path, one.old_path) if name is not None}
+        held = self.git.held(self.worktree, names, (older, newer), git_dir)
+        return tuple(
+            changed.file(
+                one,
+                self.git.base_text(common, newer, one.path),
+                held.get(one.path) or held.get(one.old_path or "", ""),
+            )
+            for one in found
         )
-        return Staged(staged, files)
 
     async def commit(self, staged: Staged, message: str) -> ids.CommitId:
         """Commits what was staged, in the person's name, with the session in a trailer; the agent's git follows."""
@@ -419,15 +428,7 @@ class Workspace:
         self, older: ids.CommitId, newer: ids.CommitId, git_dir: str = ""
     ) -> tuple[policy.ChangedFile, ...]:
         """Returns what changed from one commit to another, as the inspector sees it."""
-
-        def look() -> tuple[policy.ChangedFile, ...]:
-            common = git_dir or self.checkout.common_dir
-            return tuple(
-                changed.file(one, self.git.base_text(common, newer, one.path))
-                for one in self.git.between(common, older, newer)
-            )
-
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(self._between, older, newer, git_dir)
 
     async def own_commit_after(self, head: ids.CommitId) -> ids.CommitId | None:
         """Returns the commit on the session's branch that the gate made on top of `head`, None if there is none."""

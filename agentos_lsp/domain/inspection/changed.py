@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from agentos_lsp.domain import diff
 
 
-def file(change: diff.FileChange, content: bytes | None) -> policy.ChangedFile:
+def file(change: diff.FileChange, content: bytes | None, held: str = "") -> policy.ChangedFile:
     """Returns a changed file with its new lines.
 
     Args:
         change: What happened to it.
         content: What it holds after the change, None if it is gone.
+        held: Through what git passes it, empty if through nothing.
     """
     added: list[tuple[int, str]] = []
     for hunk in change.hunks:
@@ -34,4 +35,5 @@ def file(change: diff.FileChange, content: bytes | None) -> policy.ChangedFile:
         mode=change.new_mode,
         old_mode=change.old_mode,
         old_path=change.old_path,
+        held=held,
     )

@@ -136,6 +136,13 @@ def _executable(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]
         yield Hit(None, f"{file.path} {how} (executable bit).")
 
 
+def _filtered(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
+    del rules
+    if file.held:
+        what = "Leave it out of the commit; the person commits it in their own checkout."
+        yield Hit(None, f"{file.path} passes through {file.held}, so a session cannot commit it. {what}")
+
+
 def _hook(file: policy.ChangedFile, rules: policy.Policy) -> Iterator[Hit]:
     for path in file.paths:
         if globs.named(path, HOOKS) or globs.first_match(path, rules.hook_paths):
@@ -222,6 +229,13 @@ RULES = (
         ),
         finds=(touched(".gitattributes"), touched("docs/.gitattributes")),
         passes=(touched(".gitignore"),),
+    ),
+    Rule(
+        "filtered",
+        "A file that git passes through a filter (Git LFS) or recodes: a session has its bytes, not what git keeps.",
+        of_file=_filtered,
+        finds=(Change((policy.ChangedFile("a.psd", b"x", 1, held="the filter lfs"),)),),
+        passes=(touched("a.psd"),),
     ),
     Rule(
         "hook",

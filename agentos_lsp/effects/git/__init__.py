@@ -135,6 +135,11 @@ class Git(Protocol):
     def for_folder(self, common_dir: str, folder: str, path: str, data: bytes) -> bytes:
         """See `changes.for_folder`."""
 
+    def held(
+        self, worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_dir: str = ""
+    ) -> dict[str, str]:
+        """See `held.among`."""
+
     def tracked(self, worktree: Worktree, base: CommitId) -> Tracked:
         """See `live.Tracked`."""
 

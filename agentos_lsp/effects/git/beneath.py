@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
+PIECE = 1 << 20
+"""How much of a large file is held at once, in bytes."""
+
 TEMPORARY = b".agentos-"
 """How the names of files that are about to be renamed into place begin."""
 
@@ -112,6 +116,29 @@ def _read_file(descriptor: int, limit: int | None) -> Seen | None:
         # It may grow while it is read.
         data = file.read() if limit is None else file.read(limit + 1)
         return Seen(mode, None if limit is not None and len(data) > limit else data, seen)
+
+
+def digest(root: int, path: bytes) -> tuple[int, bytes, int] | None:
+    """Returns the git mode of a file, the name that its bytes have as a blob, and how many they are.
+
+    It is read in pieces, however large it is. None if there is no file; a link is none.
+    """
+    try:
+        with folder_of(root, path) as (folder, name):
+            descriptor = os.open(name, _READ, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        seen = os.fstat(descriptor)
+        if not stat.S_ISREG(seen.st_mode):
+            return None
+        # Source: gitformat-pack, an object is named by the SHA-1 of its header and contents.
+        name_of = hashlib.sha1(b"blob %d\0" % seen.st_size, usedforsecurity=False)
+        while piece := file.read(PIECE):
+            name_of.update(piece)
+        return trees.PROGRAM if seen.st_mode & stat.S_IXUSR else trees.FILE, name_of.digest(), seen.st_size
 
 
 def write(root: int, path: bytes, data: bytes, mode: int, temporary: bytes) -> os.stat_result:

@@ -16,7 +16,7 @@ import pygit2
 from pygit2.enums import DiffOption
 
 from agentos_lsp.domain import diff
-from agentos_lsp.effects.git import beneath, blobs, conversions, opening, trees, worktrees
+from agentos_lsp.effects.git import beneath, blobs, conversions, held, opening, trees, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +49,8 @@ class Candidate:
     data: bytes | None
     nested: bool = False
     """Whether it is another repository inside of the worktree."""
+    held: str = ""
+    """What is said of a file that git passes through a filter, in place of its bytes; else empty."""
 
 
 def changes(worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
@@ -62,12 +64,8 @@ def changes(worktree: Worktree, base: CommitId) -> tuple[diff.FileChange, ...]:
     """
     with opening.attempting(f"compare {worktree.folder} with {base}"):
         repository = opening.repository(worktree.common_dir, worktree.folder)
-        sides: list[tuple[str, diff.Side | None, diff.Side | None]] = []
-        for found in candidates(worktree, base, limit=LIMIT):
-            old = side(repository, found.old)
-            new = None if found.mode is None else diff.Side(found.mode, found.data)
-            sides.append((os.fsdecode(found.path), old, new))
-        return diff.compare(sides)
+        rows = candidates(worktree, base, limit=LIMIT)
+        return diff.compare([(os.fsdecode(found.path), *sides_of(repository, found)) for found in rows])
 
 
 def changed_paths(worktree: Worktree, base: CommitId) -> tuple[str, ...]:
@@ -93,6 +91,7 @@ def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iter
     try:
         tree = trees.tree_of(repository, base)
         commit = trees.Lookup(repository, tree)
+        holding = held.of_worktree(repository, root, worktree)
         paths = dict.fromkeys(swept(repository, worktree))
         began = trees.tree_of(repository, worktree.base)
         paths.update(dict.fromkeys(path for path, _, _ in trees.difference(repository, tree, began)))
@@ -103,7 +102,7 @@ def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iter
                 if old is None or old.mode != trees.SUBMODULE:
                     yield Candidate(bare, old, trees.SUBMODULE, b"", nested=True)
                 continue
-            found = candidate(repository, root, path, old, limit)
+            found = candidate(repository, root, path, old, limit, holding)
             if found is not None:
                 yield found
     finally:
@@ -133,9 +132,16 @@ def _snapshot(repository: Repository, worktree: Worktree) -> pygit2.Index:
 
 
 def candidate(
-    repository: Repository, root: int, path: bytes, old: trees.Entry | None, limit: int | None
+    repository: Repository,
+    root: int,
+    path: bytes,
+    old: trees.Entry | None,
+    limit: int | None,
+    holding: held.Holding,
 ) -> Candidate | None:
     """Reads one path and tells whether it differs from what the commit holds."""
+    if holding.is_raw(path):
+        return _held_candidate(repository, root, path, old, limit, holding)
     if old is not None and old.mode == trees.SUBMODULE:
         # A submodule's folder stays empty; what is done in it belongs to another repository.
         gone = beneath.look(root, path) is None
@@ -152,7 +158,77 @@ def candidate(
         and old.oid == (_name_of(root, path) if data is None else blobs.name_of(data))
     ):
         return None
-    return Candidate(path, old, seen.mode, data)
+    why = holding.why(path)
+    words = _words(why, seen.stat.st_size, _raw_name(root, path, seen)) if why else ""
+    return Candidate(path, old, seen.mode, data, held=words)
+
+
+def _held_candidate(
+    repository: Repository,
+    root: int,
+    path: bytes,
+    old: trees.Entry | None,
+    limit: int | None,
+    holding: held.Holding,
+) -> Candidate | None:
+    """Compares a held file with itself as it was made: what git keeps of that stands for it, else its own bytes do."""
+    seen = beneath.read(root, path, limit)
+    why = holding.why(path)
+    if seen is None or seen.mode == trees.FOLDER:
+        return Candidate(path, old, None, None, held=f"kept by {why}: removed") if old is not None else None
+    raw = _raw_name(root, path, seen)
+    now = trees.Entry(seen.mode, raw)
+    original = holding.record.originals.get(path)
+    if original is not None and (original.entry.mode, original.raw) == (seen.mode, raw):
+        if old == original.entry:
+            return None
+        data = blobs.read(repository, original.entry.oid)
+        return Candidate(path, old, seen.mode, data, held=f"kept by {why}: as it was made")
+    if old == now and (original is None or original.entry != now):
+        return None
+    return Candidate(path, old, seen.mode, seen.data, held=_words(why, seen.stat.st_size, raw))
+
+
+def _raw_name(root: int, path: bytes, seen: beneath.Seen) -> bytes:
+    """Returns the name that a file's own bytes have as a blob, however many they are."""
+    if seen.data is not None:
+        return blobs.name_of(seen.data)
+    found = beneath.digest(root, path)
+    return bytes(20) if found is None else found[1]
+
+
+def _words(why: str, size_bytes: int, name: bytes) -> str:
+    """Says what stands for the bytes of a held file; two different ones are told apart."""
+    return f"kept by {why}: {size_bytes:,} bytes, {name.hex()[:10]}"
+
+
+def held_entry(root: int, path: bytes, holding: held.Holding) -> trees.Entry | None:
+    """Returns a held file as a checkpoint has it: what git keeps of it if it is as it was made, else its own bytes.
+
+    Raises:
+        OSError: Something is there that is no file.
+    """
+    seen = beneath.read(root, path, 0)
+    if seen is None or seen.mode == trees.FOLDER:
+        if seen is not None:
+            # Files in it were to go and have gone; one with anything left in it stays and is an error.
+            with beneath.folder_of(root, path) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
+        elif beneath.look(root, path) is not None:
+            raise OSError(os.fsdecode(path))
+        return None
+    now = trees.Entry(seen.mode, _raw_name(root, path, seen))
+    original = holding.record.originals.get(path)
+    is_made = original is not None and (original.entry.mode, original.raw) == (now.mode, now.oid)
+    return original.entry if original is not None and is_made else now
+
+
+def sides_of(repository: Repository, found: Candidate) -> tuple[diff.Side | None, diff.Side | None]:
+    """Returns both sides of a path that differs; of a held file what is said of it, without its bytes."""
+    if not found.held:
+        return side(repository, found.old), None if found.mode is None else diff.Side(found.mode, found.data)
+    old = None if found.old is None else diff.Side(found.old.mode, None, found.held)
+    return old, None if found.mode is None else diff.Side(found.mode, None, found.held)
 
 
 def _name_of(root: int, path: bytes) -> bytes | None:

@@ -15,13 +15,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pygit2
+from pygit2.enums import ObjectType
 
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import beneath, blobs, changes, commits, conversions, opening, trees, updating
+from agentos_lsp.effects.git import (
+    beneath,
+    blobs,
+    changes,
+    commits,
+    conversions,
+    held,
+    opening,
+    originals,
+    trees,
+    updating,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agentos_lsp.effects.git import filling
     from agentos_lsp.effects.git.opening import Repository
     from agentos_lsp.effects.git.repository import Identity
     from agentos_lsp.effects.git.worktrees import Worktree
@@ -183,9 +196,10 @@ def forget(common_dir: str, names: Iterable[str]) -> None:
 def restore(worktree: Worktree, now: str, target: str) -> Restored:
     """Replaces the files of one checkpoint, which must have been taken just now, by those of another.
 
-    Both are commits or trees.
-
-    What is not in `now` as it is on the disk stays: nothing is overwritten that could not be brought back.
+    Both are commits or trees. What is not in `now` as it is on the disk stays: nothing is overwritten that could not be
+    brought back. A held file that differs from how it was made is in a checkpoint with its own bytes, so those are put
+    back; as it was made it is brought back from the person's checkout. Of a tree, which is what git keeps, no held file
+    is written.
 
     Raises:
         EffectError: git failed, or the worktree is gone.
@@ -198,10 +212,12 @@ def restore(worktree: Worktree, now: str, target: str) -> Restored:
         # What attribute files say counts for the line endings of the others.
         writes.sort(key=lambda row: not row[0].endswith(b".gitattributes"))
         files, kept = 0, []
+        has_raw = repository[pygit2.Oid(hex=target)].type == ObjectType.COMMIT
         root = beneath.open_folder(worktree.folder)
         try:
-            for path, was, wanted in [*removals, *writes]:
-                if _replaced(repository, root, path, was, wanted):
+            replace = _Replacing(repository, root, held.of_worktree(repository, root, worktree), has_raw=has_raw)
+            for path, was, wanted in [*removals, *writes, *_unmade(repository, worktree, now, target, replace.holding)]:
+                if replace.replaced(path, was, wanted):
                     files += 1
                 else:
                     kept.append(os.fsdecode(path))
@@ -214,31 +230,79 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno
 """What says nothing of the file, but that nobody could write it."""
 
 
-def _replaced(
-    repository: Repository, root: int, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None
-) -> bool:
-    """Replaces one file if it is what it was; returns whether it is as wanted now.
+def _unmade(
+    repository: Repository, worktree: Worktree, now: str, target: str, holding: held.Holding
+) -> list[tuple[bytes, trees.Entry | None, trees.Entry]]:
+    """Returns the held files into which what git keeps of them was written: both checkpoints name it, and mean more."""
+    if not holding.record.originals:
+        return []
+    wanted = trees.Lookup(repository, trees.tree_of(repository, target))
+    found = [(row.path, row.old) for row in changes.candidates(worktree, CommitId(now), limit=0) if row.held]
+    made = {path: one.entry for path, one in holding.record.originals.items()}
+    return [(path, old, old) for path, old in found if old and made.get(path) == old == wanted.file(path)]
 
-    Raises:
-        OSError: The disk failed.
-    """
-    try:
-        if trees.SUBMODULE in {was.mode if was else 0, wanted.mode if wanted else 0}:
-            return _emptied(root, path, was, wanted)
-        there = _entry(repository, root, path, was)
-        if there == wanted:
+
+class _Replacing:
+    """How files of one checkpoint are replaced by those of another."""
+
+    def __init__(self, repository: Repository, root: int, holding: held.Holding, *, has_raw: bool) -> None:
+        self._repository = repository
+        self._root = root
+        self.holding = holding
+        self._has_raw = has_raw
+        self._source: filling.Source | None = None
+
+    def replaced(self, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None) -> bool:
+        """Replaces one file if it is what it was; returns whether it is as wanted now.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        try:
+            modes = {was.mode if was else 0, wanted.mode if wanted else 0}
+            if trees.SUBMODULE in modes:
+                return _emptied(self._root, path, was, wanted)
+            if self.holding.is_raw(path):
+                return self._held(path, was, wanted)
+            there = _entry(self._repository, self._root, path, was)
+            if there == wanted:
+                return True
+            if there != was:
+                return False
+            if wanted is None:
+                beneath.remove(self._root, path)
+            else:
+                updating.put(self._repository, self._root, path, wanted)
+        except OSError as error:
+            if error.errno in _DISK:
+                raise
+            return False
+        return True
+
+    def _held(self, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None) -> bool:
+        """Replaces a held file: by its own bytes, or by what it was made of."""
+        there = changes.held_entry(self._root, path, self.holding)
+        original = self.holding.record.originals.get(path)
+        is_made = original is not None and wanted == original.entry
+        if there == wanted and not (is_made and not self._is_as_made(path)):
             return True
         if there != was:
             return False
         if wanted is None:
-            beneath.remove(root, path)
+            beneath.remove(self._root, path)
+        elif is_made:
+            self._source = self._source or originals.source_of(self.holding.record)
+            return originals.bring_back(self.holding.record, self._source, self._root, path)
+        elif not self._has_raw:
+            return False
         else:
-            updating.put(repository, root, path, wanted)
-    except OSError as error:
-        if error.errno in _DISK:
-            raise
-        return False
-    return True
+            updating.put_raw(self._root, path, blobs.read(self._repository, wanted.oid), wanted.mode)
+        return True
+
+    def _is_as_made(self, path: bytes) -> bool:
+        seen = beneath.digest(self._root, path)
+        original = self.holding.record.originals[path]
+        return seen is not None and seen[:2] == (original.entry.mode, original.raw)
 
 
 def _emptied(root: int, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None) -> bool:

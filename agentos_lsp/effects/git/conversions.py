@@ -1,7 +1,7 @@
 """Line endings on the way between a file and git, as git's attributes and settings ask.
 
-libgit2's own filter lists are not used: pygit2 cuts their result at the first NUL byte. External filter drivers and
-other encodings are refused when a repository is probed (`features`).
+libgit2's own filter lists are not used: pygit2 cuts their result at the first NUL byte. Files that external filter
+drivers or other encodings change are not converted at all (`held`).
 Source: git's convert.c (`convert_attrs`, `gather_stats`, `crlf_to_git`, `crlf_to_worktree`).
 """
 

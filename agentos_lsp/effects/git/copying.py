@@ -105,17 +105,18 @@ def unchanged(folder: int, wish: Wish, before_ns: int) -> bytes | None:
         return None
     try:
         seen = os.fstat(descriptor)
-        if not _describes(wish, seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= before_ns:
+        if not describes(wish, seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= before_ns:
             return None
         data = os.read(descriptor, seen.st_size + 1)
         # A person may be saving this very file: what was read counts only if nothing moved meanwhile.
-        whole = len(data) == seen.st_size and _describes(wish, os.fstat(descriptor))
+        whole = len(data) == seen.st_size and describes(wish, os.fstat(descriptor))
         return data if whole else None
     finally:
         os.close(descriptor)
 
 
-def _describes(wish: Wish, seen: os.stat_result) -> bool:
+def describes(wish: Wish, seen: os.stat_result) -> bool:
+    """Whether a file looks as it should."""
     return (
         stat.S_ISREG(seen.st_mode)
         and wish.size == seen.st_size & _LOW_32

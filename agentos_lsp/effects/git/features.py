@@ -1,13 +1,12 @@
 """What a repository uses that libgit2 would get wrong, refused in words before a session touches anything.
 
-Source: measured against git with libgit2 1.9: filter drivers and `working-tree-encoding` are not run on checkout,
-sparse checkouts are filled, missing objects of partial clones are not fetched.
+Source: measured against git with libgit2 1.9: sparse checkouts are filled, missing objects of partial clones are not
+fetched. Filters and other encodings, which it does not know either, are not refused; see `held`.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,10 @@ from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.effects.git import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from agentos_lsp.effects.git.opening import Repository
 
-_FILTER = re.compile(rb"(?<![\w-])filter=([^\s]+)")
 _OTHER_CLONE = "Use a clone of the repository without it (`git clone` into another folder) and start the session there."
 
 
@@ -57,7 +55,7 @@ def refuse_unsupported(repository: Repository, common_dir: str, tree: bytes) -> 
     """
     config = repository.config
     _refuse_split_index(repository)
-    if _is_true(config, "core.sparseCheckout"):
+    if is_true(config, "core.sparseCheckout"):
         raise UserError(
             "The checkout is sparse, and a session's worktree would not keep to its patterns.",
             "Run `git sparse-checkout disable`, or start the session in a full checkout.",
@@ -69,13 +67,7 @@ def refuse_unsupported(repository: Repository, common_dir: str, tree: bytes) -> 
             "Fetch everything (`git fetch --refetch --no-filter`) into a full clone and start the session there.",
         )
     special = special_of(repository, common_dir, tree)
-    submodules = [os.fsdecode(path) for path, entry in special.items() if entry.mode == trees.SUBMODULE]
-    for path, entry in special.items():
-        if entry.mode != trees.SUBMODULE:
-            _refuse_attributes(config, repository.read(pygit2.Oid(raw=entry.oid))[1], os.fsdecode(path))
-    for where, text in other_attributes(config, common_dir):
-        _refuse_attributes(config, text, where)
-    return tuple(sorted(submodules))
+    return tuple(sorted(os.fsdecode(path) for path, entry in special.items() if entry.mode == trees.SUBMODULE))
 
 
 _KNOWN: dict[str, tuple[bytes, dict[bytes, trees.Entry]]] = {}
@@ -110,7 +102,8 @@ def attributes(repository: Repository, common_dir: str, files: Iterable[tuple[by
         for path, entry in files
         if _is_special(path, entry) and entry.mode != trees.SUBMODULE
     ]
-    return inside + [text for _, text in other_attributes(repository.config, common_dir)]
+    above, below = attribute_files(repository.config, common_dir)
+    return [*inside, *above, *below]
 
 
 def _refuse_split_index(repository: Repository) -> None:
@@ -128,34 +121,22 @@ def _refuse_split_index(repository: Repository) -> None:
         ) from error
 
 
-def other_attributes(config: pygit2.Config, common_dir: str) -> Iterator[tuple[str, bytes]]:
-    """Yields the attribute files that are not part of the tree: the repository's and the person's."""
+def attribute_files(config: pygit2.Config, common_dir: str) -> tuple[list[bytes], list[bytes]]:
+    """Returns the attribute files that are not part of the tree: those that come before its own, and those after.
+
+    Source: gitattributes(5): the repository's own; then the person's, and the system's.
+    """
     try:
         own = config["core.attributesFile"] or ""
     except KeyError:
-        own = "~/.config/git/attributes"
-    for path in (Path(common_dir, "info", "attributes"), Path(own).expanduser()):
-        if path.is_file():
-            yield str(path), path.read_bytes()
+        own = f"{os.environ.get('XDG_CONFIG_HOME') or '~/.config'}/git/attributes"
+    places = ([Path(common_dir, "info", "attributes")], [Path(own).expanduser(), Path("/etc/gitattributes")])
+    before, after = ([place.read_bytes() for place in row if place.is_file()] for row in places)
+    return before, after
 
 
-def _refuse_attributes(config: pygit2.Config, text: bytes, where: str) -> None:
-    """Refuses encodings, and filters that the person has a driver for; without one git does not filter either."""
-    if b"working-tree-encoding" in text:
-        raise UserError(
-            f"{where} asks for another encoding in the working tree, which a session would check out wrongly.",
-            "Convert these files to UTF-8 and drop `working-tree-encoding`, or work on them without a session.",
-        )
-    for name in {os.fsdecode(found) for found in _FILTER.findall(text)}:
-        if any(f"filter.{name}.{part}" in config for part in ("smudge", "clean", "process")):
-            kind = "Git LFS" if name == "lfs" else f"the filter `{name}`"
-            raise UserError(
-                f"{where} passes files through {kind}, which a session would check out unfiltered.",
-                "Sessions on repositories with filters are not supported yet; work on a clone without them.",
-            )
-
-
-def _is_true(config: pygit2.Config, name: str) -> bool:
+def is_true(config: pygit2.Config, name: str) -> bool:
+    """Whether a setting is there, and true."""
     try:
         return config.get_bool(name)
     except (KeyError, ValueError):

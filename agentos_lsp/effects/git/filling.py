@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agentos_lsp.effects.git import beneath, blobs, conversions, copying, indexes, trees
 
@@ -51,14 +51,38 @@ class Source:
             before_ns = 0
         return cls(folder, indexes.read(index), before_ns)
 
+    def wish(self, path: bytes, entry: trees.Entry) -> copying.Wish | None:
+        """Returns what to copy if the index says that the checkout has this very file."""
+        known = self.clean.get(path)
+        if known is None or known.entry != entry or entry.mode not in trees.REGULAR:
+            return None
+        return copying.Wish(path, entry.mode == trees.PROGRAM, known.size, known.mtime_ns, known.ctime_ns, known.inode)
+
+
+class Ended(Protocol):
+    """How the git program ended: its exit code, None if it took too long, and the last that it said."""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code."""
+
+    @property
+    def words(self) -> str:
+        """The last of its standard error."""
+
+
+Program = Callable[[Sequence[str], str, bytes, Callable[[], bool]], Ended | None]
+"""Runs the git program: `effects/process/programs.run_git`, which the caller brings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a creation may use: worker processes, how much they yield to others, and a shelf with spares."""
+    """What a creation may use: worker processes, how much they yield, a shelf with spares, and the git program."""
 
     helpers: Helpers | None = None
     nice: int = 0
     shelf: str | None = None
+    program: Program | None = None
 
 
 ALONE = Means()
@@ -115,7 +139,7 @@ def fill(
                 if cancelled():
                     return None
                 progress(done, len(files))
-            wish = _wish(source, path, entry)
+            wish = source.wish(path, entry)
             there = origin.at(path) if wish is not None else None
             data = copying.unchanged(there, wish, source.before_ns) if wish is not None and there is not None else None
             if data is None and entry.mode != trees.SUBMODULE:
@@ -133,14 +157,6 @@ def fill(
     return rows
 
 
-def _wish(source: Source, path: bytes, entry: trees.Entry) -> copying.Wish | None:
-    """Returns what to copy if the source's index says that it has this very file."""
-    known = source.clean.get(path)
-    if known is None or known.entry != entry or entry.mode not in {trees.FILE, trees.PROGRAM}:
-        return None
-    return copying.Wish(path, entry.mode == trees.PROGRAM, known.size, known.mtime_ns, known.ctime_ns, known.inode)
-
-
 def _helped(
     folder: str,
     files: Sequence[tuple[bytes, trees.Entry]],
@@ -150,7 +166,7 @@ def _helped(
     cancelled: Callable[[], bool],
 ) -> dict[bytes, indexes.Stated] | None:
     """Has worker processes copy what can be copied; returns the stat of each file they wrote, None if cancelled."""
-    wishes = [wish for path, entry in files if (wish := _wish(source, path, entry)) is not None]
+    wishes = [wish for path, entry in files if (wish := source.wish(path, entry)) is not None]
     if means.helpers is None or len(wishes) < HELPED_FROM:
         return {}
     step = -(-len(wishes) // HELPERS)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from agentos_lsp.effects.git.trees import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
 _ENTRY = struct.Struct(">10I20sH")
 _HEADER = struct.Struct(">4sII")
 _LOW_32 = 0xFFFFFFFF
 _NANO = 10**9
+_NAME_AT = 40
+"""Where in an entry the object's name stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,23 @@ def read(path: str) -> dict[bytes, Indexed]:
 
 
 def _parsed(data: bytes) -> dict[bytes, Indexed]:
+    found: dict[bytes, Indexed] = {}
+    for at, path in _entries(data):
+        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, flags = _ENTRY.unpack_from(data, at)
+        if flags & 0x3000 == 0:
+            times = (mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns)
+            found[path] = Indexed(Entry(mode, oid), size, *times, inode)
+    return found
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields where each entry begins, and its path."""
     magic, version, count = _HEADER.unpack_from(data)
     if magic != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"index version {version}")
-    found: dict[bytes, Indexed] = {}
     at, path = _HEADER.size, b""
     for _ in range(count):
-        fields = _ENTRY.unpack_from(data, at)
-        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, flags = fields
+        began, flags = at, _ENTRY.unpack_from(data, at)[-1]
         start = at + _ENTRY.size + (2 if flags & 0x4000 else 0)
         if version == 4:
             strip, start = _offset(data, start)
@@ -107,10 +118,30 @@ def _parsed(data: bytes) -> dict[bytes, Indexed]:
             end = data.index(b"\0", start)
             path = data[start:end]
             at += (end - at + 8) & ~7
-        if flags & 0x3000 == 0:
-            times = (mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns)
-            found[path] = Indexed(Entry(mode, oid), size, *times, inode)
-    return found
+        yield began, path
+
+
+def copy_renamed(source: str, target: str, names: Mapping[bytes, bytes]) -> None:
+    """Copies an index with other object names for some of its files, and the same stat data.
+
+    Args:
+        source: The index, which is sound.
+        target: Where to; must not exist.
+        names: The names by path.
+    """
+    data = bytearray(Path(source).read_bytes())
+    for at, path in _entries(bytes(data)):
+        if path in names:
+            data[at + _NAME_AT : at + _NAME_AT + 20] = names[path]
+    # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
+    data[-20:] = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
+    _create(target, bytes(data))
+
+
+def _create(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def _offset(data: bytes, at: int) -> tuple[int, int]:
@@ -139,6 +170,4 @@ def write(path: str, rows: Iterable[tuple[bytes, Entry, Stated]]) -> None:
     data = _HEADER.pack(b"DIRC", 2, len(parts)) + b"".join(parts)
     # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
     checksum = hashlib.sha1(data, usedforsecurity=False).digest()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data + checksum)
+    _create(path, data + checksum)

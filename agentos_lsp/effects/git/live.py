@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentos_lsp.domain import described, diff
-from agentos_lsp.effects.git import beneath, changes, collecting, opening, trees
+from agentos_lsp.effects.git import beneath, changes, collecting, held, opening, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -137,11 +137,12 @@ class Tracked:
         repository = opening.repository(worktree.common_dir, worktree.folder)
         base = trees.Lookup(repository, trees.tree_of(repository, self._base))
         root = beneath.open_folder(worktree.folder)
+        holding = held.of_worktree(repository, root, worktree)
         differs = False
         budget = BUDGET_BYTES - sum(row.size_bytes for row in self._rows.values())
         try:
             for path in sorted(self._below(repository, base, root, touched)):
-                row = self._compared(repository, base, root, path)
+                row = self._compared(repository, base, root, path, holding)
                 if row is not None:
                     row = _kept(row, budget)
                     budget -= row.size_bytes
@@ -174,8 +175,10 @@ class Tracked:
             found.update(_listed(repository, base, root, path))
         return found
 
-    def _compared(self, repository: Repository, base: trees.Lookup, root: int, path: bytes) -> Row | None:
-        """Compares one path, which the base or the folder or neither holds."""
+    def _compared(
+        self, repository: Repository, base: trees.Lookup, root: int, path: bytes, holding: held.Holding
+    ) -> Row | None:
+        """Compares one path, which the base or the folder or neither has."""
         if b".git" in path.split(b"/"):
             return None
         old = base.file(path)
@@ -185,7 +188,7 @@ class Tracked:
                 return Row(None, diff.Side(trees.SUBMODULE, b"")) if nested == path else None
             if beneath.look(root, path) is None or opening.ignores(repository, os.fsdecode(path)):
                 return None
-        found = changes.candidate(repository, root, path, old, changes.LIMIT)
+        found = changes.candidate(repository, root, path, old, changes.LIMIT, holding)
         return None if found is None else _row(repository, found)
 
     def _describe(self) -> Current:
@@ -237,8 +240,7 @@ def _listed(repository: Repository, base: trees.Lookup, root: int, path: bytes) 
 
 
 def _row(repository: Repository, found: changes.Candidate) -> Row:
-    new = None if found.mode is None else diff.Side(found.mode, found.data)
-    return Row(changes.side(repository, found.old), new)
+    return Row(*changes.sides_of(repository, found))
 
 
 def _kept(row: Row, budget: int) -> Row:

@@ -12,7 +12,7 @@ from pygit2.enums import RepositoryState
 
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import commits, joining, opening, rebasing, trees, updating, worktrees
+from agentos_lsp.effects.git import commits, held, joining, opening, rebasing, trees, updating, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +89,9 @@ def hindrance(checkout: Checkout, found: MergePreview, into: str, protected_path
         if repository.state() != RepositoryState.NONE:
             return Refused(_UNDER_WAY)
         between = (_commit(repository, into).tree_id.raw, bytes.fromhex(found.tree))
+        refused = _held(repository, checkout, between, "`git merge` with the session's branch")
+        if refused is not None:
+            return refused
         _, blocked = updating.planned(repository, checkout, *between, protected_paths)
         return _blocked(blocked, protected_paths)
 
@@ -192,7 +195,9 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
                 move()
             else:
                 between = (ours.tree_id.raw, bytes.fromhex(tree))
-                refused = _update(repository, checkout, between, protected_paths, move, watch)
+                refused = _held(repository, checkout, between, f"`git merge {session_branch}`") or _update(
+                    repository, checkout, between, protected_paths, move, watch
+                )
         except updating.CancelledError:
             return Refused("The merge was cancelled; nothing was changed.")
         if refused is not None:
@@ -264,7 +269,8 @@ def undo(checkout: Checkout, into: str, made: CommitId, before: CommitId, protec
             move()
             return None
         between = (now.tree_id.raw, old.tree_id.raw)
-        return _update(repository, checkout, between, protected, move, updating.UNWATCHED)
+        refused = _held(repository, checkout, between, f"`git reset --keep {before[:10]}`")
+        return refused or _update(repository, checkout, between, protected, move, updating.UNWATCHED)
 
 
 def _update(
@@ -312,6 +318,17 @@ def drop_branch(checkout: Checkout, branch: str, commit: CommitId) -> None:
         repository = opening.repository(checkout.common_dir)
         if str(_commit(repository, branch).id) == commit:
             repository.references.delete(f"refs/heads/{branch}")
+
+
+def _held(repository: Repository, checkout: Checkout, between: tuple[bytes, bytes], command: str) -> Refused | None:
+    """Refuses to write files that pass through a filter on either side: only git, in the person's own hands, can."""
+    holding = held.of_trees(repository, checkout.common_dir, between)
+    rows = [(path, holding.why(path)) for path, _, _ in trees.difference(repository, *between)]
+    paths = tuple(os.fsdecode(path) for path, why in rows if why)
+    if not paths:
+        return None
+    through = " and ".join(sorted({why for _, why in rows if why}))
+    return Refused(f"These files pass through {through}, which only git may write: run {command} yourself.", paths)
 
 
 def _blocked(paths: Sequence[str], protected: frozenset[str]) -> Refused | None:

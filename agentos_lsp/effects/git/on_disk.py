@@ -11,6 +11,7 @@ from agentos_lsp.effects.git import (
     cloning,
     commits,
     filling,
+    held,
     including,
     live,
     merges,
@@ -36,10 +37,12 @@ class OnDisk:
 
     Args:
         helpers: Runs scripts of ours that copy files; see `filling.Means`.
+        program: Runs the git program; see there.
     """
 
-    def __init__(self, helpers: filling.Helpers | None = None) -> None:
+    def __init__(self, helpers: filling.Helpers | None = None, program: filling.Program | None = None) -> None:
         self._helpers = helpers
+        self._program = program
 
     probe = staticmethod(repository.probe)
     resolve = staticmethod(repository.resolve)
@@ -53,6 +56,7 @@ class OnDisk:
     paths_between = staticmethod(changes.paths_between)
     changed_paths = staticmethod(changes.changed_paths)
     for_folder = staticmethod(changes.for_folder)
+    held = staticmethod(held.among)
     tracked = staticmethod(live.Tracked)
     stage_tree = staticmethod(commits.stage_tree)
     commit = staticmethod(commits.commit)
@@ -102,7 +106,7 @@ class OnDisk:
             lock_reason=lock_reason,
             progress=progress,
             cancelled=cancelled,
-            means=filling.Means(helpers=self._helpers, shelf=shelf),
+            means=filling.Means(helpers=self._helpers, shelf=shelf, program=self._program),
         )
 
     def restock(self, checkout: Checkout, shelf: str, count: int, nice: int, cancelled: Callable[[], bool]) -> bool:

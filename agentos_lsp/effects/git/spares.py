@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import collecting, conversions, features, filling, indexes, opening, trash, trees
+from agentos_lsp.effects.git import collecting, conversions, features, filling, held, indexes, opening, trash, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,8 @@ def shelf_of(state_folder: Path, common_dir: str) -> str:
 def make(checkout: Checkout, means: filling.Means, *, count: int, cancelled: Callable[[], bool]) -> bool:
     """Makes one spare at the checkout's HEAD, unless there are enough, or another process is at it.
 
-    What is stale (made under other settings, or from a commit that is gone) or left by a crash is removed first.
+    What is stale (made under other settings, or from a commit that is gone) or left by a crash is removed first. None
+    is made where files may be held: nobody could say whether a file that waited still is what its filter would write.
 
     Args:
         checkout: Whose repository, and whose clean files are copied.
@@ -96,7 +97,8 @@ def make(checkout: Checkout, means: filling.Means, *, count: int, cancelled: Cal
         if _cleared(means.shelf, main, print_now) >= count:
             return False
         files = list(trees.walk(main, trees.tree_of(main, checkout.head)))
-        if len(files) < FEWEST or not _room(checkout, means.shelf):
+        texts = features.attributes(main, checkout.common_dir, files)
+        if len(files) < FEWEST or held.may_hold(main.config, texts) or not _room(checkout, means.shelf):
             return False
         making = Path(means.shelf, f"making-{secrets.token_hex(8)}")
         try:
@@ -141,7 +143,7 @@ def _filled(
 def fingerprint(main: Repository, common_dir: str) -> str:
     """Returns what, beside a commit, decides how its files look in a folder; a spare made under another is stale."""
     parts = [f"{name}={conversions.setting(main, name)}".encode() for name in _SETTINGS]
-    parts += [text for _, text in features.other_attributes(main.config, common_dir)]
+    parts += [text for texts in features.attribute_files(main.config, common_dir) for text in (b"", *texts)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

@@ -25,6 +25,7 @@ FILE = 0o100644
 PROGRAM = 0o100755
 LINK = 0o120000
 SUBMODULE = 0o160000
+REGULAR = frozenset({FILE, PROGRAM})
 
 _FORBIDDEN = frozenset({b".git", b"git~1"})
 _IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")

@@ -278,10 +278,15 @@ def put(repository: Repository, root: int, path: bytes, entry: trees.Entry) -> o
     data = blobs.read(repository, entry.oid)
     if entry.mode != trees.LINK:
         data = conversions.to_folder(repository, path, data, entry.oid)
+    return put_raw(root, path, data, entry.mode)
+
+
+def put_raw(root: int, path: bytes, data: bytes, mode: int) -> os.stat_result:
+    """Writes bytes to a path as they are."""
     temporary = beneath.TEMPORARY + hashlib.sha256(path).hexdigest()[:16].encode()
     # The name is ours alone and always the same for a path: one that is there was left by a crash.
     beneath.remove(root, b"/".join([*path.split(b"/")[:-1], temporary]))
-    return beneath.write(root, path, data, entry.mode, temporary)
+    return beneath.write(root, path, data, mode, temporary)
 
 
 def _put_back(repository: Repository, root: int, step: Step, written: os.stat_result | None) -> None:

@@ -25,8 +25,10 @@ from agentos_lsp.effects.git import (
     conversions,
     features,
     filling,
+    held,
     indexes,
     opening,
+    originals,
     spares,
     trash,
     trees,
@@ -110,7 +112,7 @@ def create(
         The worktree, or None if it was cancelled.
 
     Raises:
-        UserError: The folder, the branch or the worktree's name is taken; the commit is gone.
+        UserError: The folder, the branch or the worktree's name is taken; the commit is gone; a filter failed.
         EffectError: git or the disk failed.
     """
     admin_dir = f"{checkout.common_dir}/worktrees/{branch.rpartition('/')[2]}"
@@ -126,7 +128,6 @@ def create(
             checkout, worktree, means, progress=progress, cancelled=cancelled
         ):
             return None
-        _write(folder, ".git", f"gitdir: {admin_dir}\n")
         _write(admin_dir, BASE, f"{commit}\n")
         undo.pop_all()
     return worktree
@@ -141,13 +142,15 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
     try:
         rows = list(trees.difference(main, trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)))
         # Attribute files change how others look, and submodules have folders of their own: those are made anew.
-        simple = not any(
+        special = features.special_of(main, checkout.common_dir, trees.tree_of(main, worktree.base)).items()
+        simple = not held.may_hold(main.config, features.attributes(main, checkout.common_dir, special)) and not any(
             path.endswith(b".gitattributes") or trees.SUBMODULE in {was.mode if was else 0, now.mode if now else 0}
             for path, was, now in rows
         )
         if not simple or len(rows) > max(FAR, spare.files // 4):
             return False
         spare.tree.rename(worktree.folder)
+        _link(worktree)
         _brought_up(opening.repository(checkout.common_dir, worktree.folder), worktree, rows)
         for source, name in zip(spare.indexes, ("index", SNAPSHOT), strict=True):
             # The shelf may be on another file system than the repository.
@@ -199,23 +202,55 @@ def _filled(
 ) -> bool:
     """Makes the folder and fills it: with copies of the checkout's clean files, and from git for the rest."""
     main = opening.repository(checkout.common_dir)
-    files = list(trees.walk(main, trees.tree_of(main, worktree.base)))
+    tree = trees.tree_of(main, worktree.base)
+    files = list(trees.walk(main, tree))
+    texts = features.attributes(main, checkout.common_dir, files)
+    kept = _held(main, checkout.common_dir, tree, files) if held.may_hold(main.config, texts) else []
+    names = {one.path for one in kept}
+    plain = [row for row in files if row[0] not in names]
     Path(worktree.folder).mkdir()
+    _link(worktree)
     rows = filling.fill(
         opening.repository(checkout.common_dir, worktree.folder),
         worktree.folder,
-        files,
+        plain,
         filling.Source.of(checkout.root, f"{checkout.git_dir}/index"),
-        convert=conversions.may_change_checkouts(main, features.attributes(main, checkout.common_dir, files)),
-        progress=progress,
+        convert=conversions.may_change_checkouts(main, texts),
+        progress=lambda done, _: progress(done, len(files)),
         cancelled=cancelled,
         means=means,
     )
     if rows is None:
         return False
+    if kept:
+
+        def told(done: int) -> None:
+            progress(len(plain) + done, len(files))
+
+        record = originals.fill(checkout, worktree, kept, rows, means, progress=told, cancelled=cancelled)
+        if record is None:
+            return False
+        # A held file is compared with itself as it was made, so it is that whose name stands here.
+        raw = {path: one.raw for path, one in record.originals.items()}
+        indexes.copy_renamed(f"{worktree.admin_dir}/index", f"{worktree.admin_dir}/{SNAPSHOT}", raw)
+        return True
     indexes.write(f"{worktree.admin_dir}/index", rows)
     copy_index(worktree, SNAPSHOT)
     return True
+
+
+def _held(
+    main: Repository, common_dir: str, tree: bytes, files: list[tuple[bytes, trees.Entry]]
+) -> list[originals.Kept]:
+    """Returns the files of a tree that are held."""
+    holding = held.of_trees(main, common_dir, (tree,))
+    rows = ((path, entry, holding.why(path)) for path, entry in files if entry.mode in trees.REGULAR)
+    return [originals.Kept(*row) for row in rows if row[2]]
+
+
+def _link(worktree: Worktree) -> None:
+    """Tells git, from within the folder, which worktree it is."""
+    _write(worktree.folder, ".git", f"gitdir: {worktree.admin_dir}\n")
 
 
 def _refuse_taken(main: Repository, worktree: Worktree) -> None:

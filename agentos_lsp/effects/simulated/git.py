@@ -159,6 +159,13 @@ class Git(merging.Merges):
         del common_dir, folder, path
         return data
 
+    def held(
+        self, worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_dir: str = ""
+    ) -> dict[str, str]:
+        """Returns nothing: no filter is known here."""
+        del worktree, paths, commits, git_dir
+        return {}
+
     def tracked(self, worktree: Worktree, base: CommitId) -> tracking.Tracked:
         """Follows a folder's change."""
         return tracking.Tracked(self._objects, worktree, base)

@@ -83,6 +83,16 @@ def test_every_index_version_of_the_checkout_is_understood(place, version):
     assert place.git("status", "--porcelain", cwd=Path(made.folder)) == ""
 
 
+def test_settings_of_one_worktree_and_an_index_without_a_checksum_are_understood(place):
+    place.git("config", "extensions.worktreeConfig", "true")
+    place.git("config", "--worktree", "core.autocrlf", "false")
+    index = place.root / ".git" / "index"
+    index.write_bytes(index.read_bytes()[:-20] + bytes(20))
+    worktree = place.session()
+    assert place.git("status", "--porcelain", cwd=worktree.folder) == ""
+    assert Path(worktree.folder, "src/deep/c.py").read_text() == "c = 1\n"
+
+
 def test_a_checkout_without_a_readable_index_is_filled_from_git(place):
     checkout = place.checkout()
     (place.root / ".git" / "index").write_bytes(b"DIRC\0\0\0\x02\0\0\0\x09nonsense")
