@@ -163,7 +163,7 @@ def test_a_workspace_cannot_name_a_program_or_weaken_an_approval() -> None:
         "reject",
     }
     acting |= {f"{verb}{what}" for verb in ("accept", "reject", "askFor") for what in ("File", "Hunk")}
-    acting |= {"chooseModel", "keep", "restoreCheckpoint", "startSeveral", "takeCheckpoint", "undoMerge"}
+    acting |= {"chooseModel", "commit", "keep", "restoreCheckpoint", "startSeveral", "takeCheckpoint", "undoMerge"}
     acting |= {"reject", "rejectWithComment", "resume", "showProviders", "start", "startFromSelection", "stop"}
     assert steering == {f"agentos.{name}" for name in acting}
 

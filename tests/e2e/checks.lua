@@ -28,6 +28,15 @@ e2e.run(function()
   vim.cmd('AgentOS merge ' .. session)
   e2e.wait('the question', function() return seen.asked end)
   e2e.status(session, 'idle')
+  -- What was made by hand in the worktree is committed first.
+  local worktree = vim.iter(e2e.lines(page)):find(function(line) return line:find('^Worktree: ') end):gsub('^Worktree: ', '')
+  vim.fn.writefile({ 'By hand.' }, worktree .. '/by-hand.txt')
+  local first = vim.ui.select
+  vim.ui.select = function(items, options, choose)
+    seen.uncommitted = { options.prompt, items[2] }
+    vim.ui.select = first
+    choose(items[2], 2)
+  end
   answer, seen.asked = 2, nil
   vim.cmd('AgentOS merge ' .. session)
   e2e.status(session, 'merged')

@@ -141,6 +141,7 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
                 "changes",
                 "check",
                 "checkpoint",
+                "commit",
                 "discard",
                 "keep",
                 "list",
@@ -322,6 +323,9 @@ def test_a_check_of_an_untrusted_policy_runs_for_a_merge_only_if_a_person_says_s
     seen = desk.run("checks")["seen"]
     assert isinstance(seen, dict)
 
+    uncommitted, commit = seen["uncommitted"]
+    assert uncommitted == "A merge takes only what is committed. Not committed:\nby-hand.txt"
+    assert commit == "Commit 1 files first"
     assert seen["asked"].splitlines() == [
         "The policy wants these checks to pass on the merged files, and you have not trusted it:",
         f"says-one: {line}",

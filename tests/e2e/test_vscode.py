@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,6 +115,8 @@ def test_requests_hunks_files_checkpoints_and_merges_are_answered_in_the_session
     assert "Run this check for the merge?" in seen["asked"]
     assert f"says-one: {line}" in seen["asked"].splitlines()
     assert seen["declined"] == "accepted"
+    assert "by hand.txt" in seen["uncommitted"].splitlines()
+    assert seen["byHand"] == "By hand.\n"
     assert seen["merged"] == "Change the licence and add a note"
     assert seen["undone"] == "accepted"
     assert git(desk.clone, "status", "--porcelain") == ""
@@ -142,11 +145,17 @@ def test_a_missing_server_is_installed_as_a_private_copy_once_a_person_has_agree
     assert "The server was not installed: making a Python environment failed. no room" in seen["broken"]
     assert "run: pipx install --force '" in seen["broken"]
     assert seen["untouched"] == []
-    (folder,) = (desk.home / "vscode").rglob("server-*/complete")
-    copy = folder.parent
-    assert f"A Python environment is made in {copy} with {desk.home}/python" in seen["asked"]
-    assert (copy / "bin" / "agentos-lsp").is_file()
-    assert list(copy.glob("lib/python*/site-packages/agentos_lsp/server/protocol.py"))
+    assert seen["cancelled"] == []
+    copies = sorted(file.parent for file in (desk.home / "vscode").rglob("server-*/complete"))
+    assert len(copies) == 2
+    asked = re.search(r"made in (\S+)-\d+ with (\S+)", seen["asked"])
+    assert asked
+    assert asked[2] == f"{desk.home}/python"
+    for copy in copies:
+        assert str(copy).startswith(f"{asked[1]}-")
+        assert (copy / "bin" / "agentos-lsp").is_file()
+        assert list(copy.glob("lib/python*/site-packages/agentos_lsp/server/protocol.py"))
+    assert "The copy that is there stays" in seen["again"]
     assert seen["page"].startswith("# say-who-edited-the-licence-")
 
 

@@ -37,6 +37,20 @@ await run(async (code) => {
   const storage = path.join(path.dirname(process.env.E2E_SETTINGS), '..', 'User', 'globalStorage', 'agentos-lsp.agentos-lsp');
   seen.untouched = fs.existsSync(storage) ? fs.readdirSync(storage) : [];
 
+  // Cancelled while a process of the environment's maker still writes into it.
+  const started = `${process.env.E2E_PYTHON}.started`;
+  const slow = `for folder; do :; done; (while :; do mkdir -p "$folder"; echo more >>"$folder/growing"; sleep 0.05; done) & echo $! >'${started}'; wait`;
+  python(`case "$*" in *venv*) ${slow};; esac; exec '${process.env.E2E_REAL_PYTHON}' "$@"`);
+  await code.command('AgentOS: Install a Private Copy of the Server');
+  await dialog.locator('.monaco-button', { hasText: 'Install' }).click();
+  await code.until('the environment to grow', () => fs.existsSync(started) && fs.readdirSync(storage).some((name) => name.startsWith('server-')));
+  const writer = Number(fs.readFileSync(started, 'utf8'));
+  await code.toast('Installing agentos-lsp').locator('.monaco-button', { hasText: 'Cancel' }).click();
+  await code.until('nothing to be left', () => fs.readdirSync(storage).every((name) => !name.startsWith('server-')));
+  await code.until('the writer to be gone', () => !fs.existsSync(`/proc/${writer}/stat`) || fs.readFileSync(`/proc/${writer}/stat`, 'utf8').includes(') Z '));
+  seen.cancelled = fs.readdirSync(storage).filter((name) => name.startsWith('server-'));
+
+  python(`exec '${process.env.E2E_REAL_PYTHON}' "$@"`);
   await welcome.getByText('Install a Private Copy').click();
   await dialog.locator('.monaco-button', { hasText: 'Install' }).click();
   await code.until('the copy to run', async () => (await welcome.innerText()).includes('Start a Session'), 150_000);
@@ -45,4 +59,12 @@ await run(async (code) => {
   await code.tab('session.md').waitFor();
   await code.lens('Approve once').waitFor();
   seen.page = (await code.text())[0];
+
+  // Again, while the server runs from the copy that is there: beside it.
+  await code.command('AgentOS: Install a Private Copy of the Server');
+  await dialog.waitFor();
+  seen.again = await dialog.innerText();
+  await dialog.locator('.monaco-button', { hasText: 'Install' }).click();
+  await code.until('a second copy', () => fs.readdirSync(storage).filter((name) => fs.existsSync(path.join(storage, name, 'complete'))).length === 2, 150_000);
+  await code.lens('Approve once').waitFor();
 });

@@ -103,10 +103,16 @@ await run(async (code) => {
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   seen.declined = git('log', '-1', '--format=%s').trim();
+  // What was made by hand in the worktree is committed first.
+  const worktree = git('worktree', 'list', '--porcelain').split('\n').filter((line) => line.startsWith('worktree ')).at(-1).slice(9);
+  fs.writeFileSync(path.join(worktree, 'by hand.txt'), 'By hand.\n');
   await choose(TASK, 'Merge a Session…');
   await code.pick('Merge', 'Squash');
+  seen.uncommitted = await dialog.innerText();
+  await dialog.locator('.monaco-button', { hasText: 'Commit 1 file' }).click();
   await dialog.locator('.monaco-button', { hasText: 'Run and Merge' }).click();
   await code.toast('into work').waitFor();
+  seen.byHand = git('show', 'HEAD:by hand.txt');
   seen.merged = git('log', '-1', '--format=%s').trim();
   await page.keyboard.press('Escape');
   await unfold('Ended');

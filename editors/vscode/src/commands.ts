@@ -58,6 +58,7 @@ export function register(server: Server, sessions: Sessions): vscode.Disposable 
     'agentos.takeCheckpoint': steering.onSession((session) => checkpoints.take(server, session)),
     'agentos.compareCheckpoints': steering.onSession((session) => checkpoints.compare(server, session)),
     'agentos.restoreCheckpoint': steering.onSession((session) => checkpoints.restore(server, session)),
+    'agentos.commit': steering.onSession((session) => ending.commit(server, session)),
     'agentos.merge': steering.onSession((session) => ending.merge(server, session)),
     'agentos.previewMerge': steering.onSession((session) => ending.preview(server, session)),
     'agentos.undoMerge': steering.onSession((session) => ending.undo(server, session)),

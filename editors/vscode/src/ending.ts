@@ -1,7 +1,7 @@
 /** How a session ends: what a merge would do, the merge and its undoing, the one of several that is kept, and a discard. */
 
 import * as vscode from 'vscode';
-import { type Losses, type MergeSession, type NotMerged, type Preview } from './protocol';
+import { type Finding, type Losses, type MergeSession, type NotMerged, type Preview } from './protocol';
 import { type Server } from './server';
 
 type Strategy = NonNullable<MergeSession['strategy']>;
@@ -15,11 +15,23 @@ const STRATEGIES: (vscode.QuickPickItem & { strategy: Strategy })[] = [
 
 const RUN = 'Run and Merge';
 
-/** Merges; checks that nobody has vouched for run only if the person, who is shown their lines, says so. */
+/** Merges; what is not committed, and checks that nobody has vouched for, the person is asked about first. */
 export async function merge(server: Server, session: string): Promise<void> {
   const strategy = await pickStrategy(`Merge ${session}`);
-  const found = strategy && (await server.ask('agentos.session.previewMerge', { session, strategy }));
-  if (strategy === undefined || found === undefined) {
+  if (strategy === undefined) {
+    return;
+  }
+  let found = await server.ask('agentos.session.previewMerge', { session, strategy });
+  if (found !== undefined && found.uncommitted.length > 0) {
+    const files = count(found.uncommitted.length, 'file');
+    const question = `Commit ${files} of ${session} first?`;
+    const detail = `A merge takes only what is committed. Not committed:\n${found.uncommitted.join('\n')}`;
+    const button = `Commit ${files}`;
+    const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail }, button);
+    const isCommitted = chosen === button && (await commit(server, session));
+    found = isCommitted ? await server.ask('agentos.session.previewMerge', { session, strategy }) : undefined;
+  }
+  if (found === undefined) {
     return;
   }
   const unasked = found.checks.filter((check) => check.standing === 'ask');
@@ -40,6 +52,25 @@ export async function merge(server: Server, session: string): Promise<void> {
   } else if (outcome !== undefined) {
     await tellRefusal(server, session, outcome);
   }
+}
+
+/** Commits what stands in the worktree; returns whether it is committed. What the policy asks about is shown first. */
+export async function commit(server: Server, session: string): Promise<boolean> {
+  let told = await server.ask('agentos.session.commit', { session });
+  if (told?.committed === false && told.kind === 'unconfirmed') {
+    const options = { modal: true, detail: words(told.findings) };
+    const chosen = await vscode.window.showWarningMessage('The policy asks about this. Commit it?', options, 'Commit');
+    if (chosen !== 'Commit') {
+      return false;
+    }
+    told = await server.ask('agentos.session.commit', { session, confirm: true });
+  }
+  if (told?.committed === true) {
+    void vscode.window.showInformationMessage(`Committed ${count(told.files.length, 'file')} of ${session}.`);
+  } else if (told !== undefined) {
+    void vscode.window.showWarningMessage(`The policy refuses this commit:\n${words(told.findings)}`);
+  }
+  return told?.committed === true;
 }
 
 /** Shows what a merge would do, and what would stop it. */
@@ -110,11 +141,19 @@ function described(found: Preview): string {
     ...found.files,
     ...found.conflicts.map((file) => `conflict: ${file}`),
     ...found.uncommitted.map((file) => `not committed: ${file}`),
-    ...found.findings.map((finding) => `policy, ${finding.action}: ${finding.message}`),
+    ...found.findings.map(worded),
     ...(found.hindrance === '' ? [] : [found.hindrance]),
     ...found.inTheWay.map((file) => `in the way: ${file}`),
     ...found.checks.map((check) => `check, ${check.standing}: ${check.line}`),
   ].join('\n');
+}
+
+function words(findings: Finding[]): string {
+  return findings.map(worded).join('\n');
+}
+
+function worded({ action, message }: Finding): string {
+  return `policy, ${action}: ${message}`;
 }
 
 function lost({ commits, uncommitted }: Pick<Losses, 'commits' | 'uncommitted'>): string[] {

@@ -1,6 +1,6 @@
 /** A private copy of the server: a Python environment in the extension's own storage, made only when a person says so. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
@@ -12,10 +12,16 @@ const INSTALL = 'Install';
 const OLDEST_PYTHON = 11;
 const NEWEST_PYTHON = 13;
 
-export class PrivateCopy {
-  /** Where it is; the name has the extension's version, so that an update never changes files of a server that runs. */
-  private readonly folder: string;
+/** Written last, so a folder without it was not finished. */
+const MARK = 'complete';
+
+export class PrivateCopy implements vscode.Disposable {
+  private readonly storage: string;
+  /** How the folders of this version's copies begin: no install changes files that a running server has its code from. */
+  private readonly prefix: string;
   private readonly shipped: string;
+  /** What is being made: the folder, and the process that works in it. */
+  private making: { folder: string; child?: ChildProcess } | undefined;
   private busy = false;
 
   constructor(
@@ -23,14 +29,29 @@ export class PrivateCopy {
     private readonly log: (line: string) => void,
   ) {
     const { version } = context.extension.packageJSON as { version: string };
-    this.folder = path.join(context.globalStorageUri.fsPath, `server-${version}`);
+    this.storage = context.globalStorageUri.fsPath;
+    this.prefix = `server-${version}-`;
     this.shipped = path.join(context.extensionPath, 'server');
   }
 
-  /** Returns its program; undefined unless it was installed to the end. */
+  /** Returns the program of the newest copy that was installed to the end. */
   program(): string | undefined {
-    const program = path.join(this.folder, 'bin', PROGRAM);
-    return fs.existsSync(this.mark) && canRun(program) ? program : undefined;
+    const names = fs.existsSync(this.storage) ? fs.readdirSync(this.storage) : [];
+    const numbers = names.filter((name) => name.startsWith(this.prefix)).map((name) => Number(name.slice(this.prefix.length)));
+    return numbers
+      .sort((left, right) => right - left)
+      .map((number) => path.join(this.storage, `${this.prefix}${number}`))
+      .filter((folder) => fs.existsSync(path.join(folder, MARK)))
+      .map((folder) => path.join(folder, 'bin', PROGRAM))
+      .find(canRun);
+  }
+
+  /** Ends an install that is under way, and leaves nothing of it. */
+  dispose(): void {
+    if (this.making !== undefined) {
+      end(this.making.child);
+      fs.rmSync(this.making.folder, { recursive: true, force: true, maxRetries: 3 });
+    }
   }
 
   /** Asks, then installs; returns whether it is there now. What goes wrong is said, with the one command to run. */
@@ -44,10 +65,6 @@ export class PrivateCopy {
     } finally {
       this.busy = false;
     }
-  }
-
-  private get mark(): string {
-    return path.join(this.folder, 'complete');
   }
 
   private async ask(): Promise<boolean> {
@@ -67,46 +84,55 @@ export class PrivateCopy {
       );
       return false;
     }
+    const folder = path.join(this.storage, `${this.prefix}${Date.now()}`);
+    const former = this.program() === undefined ? '' : ' The copy that is there stays, because a server may run from it.';
     const detail =
-      `A Python environment is made in ${this.folder} with ${python} (${version}). pip installs the server that this extension ` +
+      `A Python environment is made in ${folder} with ${python} (${version}). pip installs the server that this extension ` +
       'carries into it, and fetches what that depends on from the package index that pip is set up for. Nothing else is changed; ' +
-      'to remove it, delete that folder.';
+      `to remove it, delete that folder.${former}`;
     const chosen = await vscode.window.showInformationMessage(
       'Install a private copy of the server, agentos-lsp?',
       { modal: true, detail },
       INSTALL,
     );
-    return chosen === INSTALL && this.make(python, wheel);
+    return chosen === INSTALL && this.make(folder, python, wheel);
   }
 
-  private async make(python: string, wheel: string): Promise<boolean> {
+  private async make(folder: string, python: string, wheel: string): Promise<boolean> {
     return vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Installing agentos-lsp', cancellable: true },
       async (progress, cancel) => {
-        const inside = path.join(this.folder, 'bin', 'python');
+        const inside = path.join(folder, 'bin', 'python');
         const pip = ['-I', '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', wheel];
         const steps: [what: string, program: string, args: string[]][] = [
-          ['making a Python environment', python, ['-I', '-m', 'venv', this.folder]],
+          ['making a Python environment', python, ['-I', '-m', 'venv', folder]],
           ['fetching and installing', inside, pip],
           // What it depends on has to be there too, which `--version` does not need.
           ['trying it', inside, ['-P', '-c', 'import agentos_lsp.cli.serve']],
         ];
-        await fs.promises.rm(this.folder, { recursive: true, force: true });
-        await fs.promises.mkdir(this.folder, { recursive: true });
-        for (const [what, program, args] of steps) {
-          progress.report({ message: what });
-          const { code, said } = await this.run(program, args, cancel);
-          if (cancel.isCancellationRequested || code !== 0) {
-            await fs.promises.rm(this.folder, { recursive: true, force: true });
-            if (!cancel.isCancellationRequested) {
+        this.making = { folder };
+        try {
+          await fs.promises.mkdir(folder, { recursive: true });
+          for (const [what, program, args] of steps) {
+            progress.report({ message: what });
+            const { code, said } = await this.run(program, args, cancel);
+            if (cancel.isCancellationRequested) {
+              return false;
+            }
+            if (code !== 0) {
               const last = said.trim().split('\n').at(-1) ?? '';
               advise(`The server was not installed: ${what} failed. ${last} The log has all. To install it yourself, run:`, `pipx install --force '${wheel}'`);
+              return false;
             }
-            return false;
+          }
+          await fs.promises.writeFile(path.join(folder, MARK), `${path.basename(wheel)}\n`);
+          return true;
+        } finally {
+          this.making = undefined;
+          if (!fs.existsSync(path.join(folder, MARK))) {
+            await fs.promises.rm(folder, { recursive: true, force: true, maxRetries: 3 });
           }
         }
-        await fs.promises.writeFile(this.mark, `${path.basename(wheel)}\n`);
-        return true;
       },
     );
   }
@@ -130,25 +156,40 @@ export class PrivateCopy {
   ): Promise<{ code: number | null; said: string }> {
     this.log(`${program} ${args.join(' ')}`);
     return new Promise((resolve) => {
-      const child = spawn(program, args, { cwd: path.parse(program).root, stdio: ['ignore', 'pipe', 'pipe'] });
-      const listening = cancel?.onCancellationRequested(() => child.kill());
+      // Its own process group: what it starts is ended with it.
+      const child = spawn(program, args, { cwd: path.parse(program).root, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+      if (this.making !== undefined) {
+        this.making.child = child;
+      }
+      const listening = cancel?.onCancellationRequested(() => end(child));
       let said = '';
       const hear = (piece: Buffer) => {
         said = (said + piece.toString()).slice(-20_000);
       };
       child.stdout.on('data', hear);
       child.stderr.on('data', hear);
-      const end = (code: number | null) => {
+      const finish = (code: number | null) => {
         listening?.dispose();
         this.log(said);
         resolve({ code, said });
       };
       child.on('error', (error) => {
         said += error.message;
-        end(null);
+        finish(null);
       });
-      child.on('close', end);
+      child.on('close', finish);
     });
+  }
+}
+
+/** Ends a process with all that it has started. */
+function end(child: ChildProcess | undefined): void {
+  if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has just ended by itself.
+    }
   }
 }
 

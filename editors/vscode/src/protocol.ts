@@ -177,7 +177,7 @@ export interface Commands {
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
   'agentos.checkpoint.restore': [RestoreCheckpoint, { undo: number; files: number; kept: string[] }];
   'agentos.session.keep': [KeepSession, { sessions: LossesOfOne[] }];
-  'agentos.session.commit': [CommitSession, { committed: boolean; kind?: string; findings?: { message: string }[] }];
+  'agentos.session.commit': [CommitSession, Committed | NotCommitted];
   'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];
   'agentos.hunk.accept': [AnswerHunk, Counted];
@@ -286,13 +286,29 @@ export interface NotMerged {
   paths: string[];
 }
 
+export interface Finding {
+  action: string;
+  message: string;
+}
+
+export interface Committed {
+  committed: true;
+  files: string[];
+}
+
+export interface NotCommitted {
+  committed: false;
+  kind: 'refused' | 'unconfirmed';
+  findings: Finding[];
+}
+
 export interface Preview {
   possible: boolean;
   into: string;
   kind: string;
   files: string[];
   conflicts: string[];
-  findings: { action: string; message: string }[];
+  findings: Finding[];
   uncommitted: string[];
   hindrance: string;
   inTheWay: string[];

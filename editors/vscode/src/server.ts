@@ -95,6 +95,7 @@ export class Server implements vscode.Disposable {
   }
 
   async dispose(): Promise<void> {
+    this.copy.dispose();
     await this.turn.then(() => this.stop());
     this.marks.dispose();
     this.opened.dispose();

@@ -1,5 +1,6 @@
 -- `:AgentOS`: what is not a code action. Each subcommand translates its words into one command of the server.
 local client = require('agentos.client')
+local ending = require('agentos.ending')
 
 ---@class agentos.Subcommand
 ---@field run fun(words: string[])
@@ -264,43 +265,14 @@ subcommands.restore = on_checkpoint(function(session, number)
   end)
 end)
 
----Merges; `run_checks` lets checks run that nobody has vouched for.
----@param session string
----@param strategy? string
----@param run_checks boolean
-local function merge(session, strategy, run_checks)
-  local argument = { session = session, strategy = strategy, runChecks = run_checks }
-  client.execute('agentos.session.merge', argument, function(result)
-    if result.merged then
-      client.say(('Merged %d files into %s.'):format(#result.files, result.into))
-      client.look_again()
-    else
-      client.say(table.concat({ result.message, unpack(result.paths) }, '\n'), vim.log.levels.WARN)
-    end
-  end)
-end
+subcommands.commit = on_session(function(session) ending.commit(session, false) end, nothing)
 
 subcommands.merge = {
   complete = function(before)
     return #before == 0 and vim.list_extend(names(), STRATEGIES) or #before == 1 and STRATEGIES or {}
   end,
   run = function(words)
-    with_session(words, function(session, rest)
-      client.execute('agentos.session.previewMerge', { session = session, strategy = rest[1] }, function(found)
-        local unasked = vim.tbl_filter(function(check) return check.standing == 'ask' end, found.checks)
-        if #unasked == 0 then
-          return merge(session, rest[1], false)
-        end
-        local lines = { 'The policy wants these checks to pass on the merged files, and you have not trusted it:' }
-        vim.list_extend(lines, vim.tbl_map(function(check) return ('%s: %s'):format(check.name, check.line) end, unasked))
-        local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_checks' }
-        vim.ui.select({ 'Do not merge', 'Run them and merge' }, ask, function(_, choice)
-          if choice == 2 then
-            merge(session, rest[1], true)
-          end
-        end)
-      end)
-    end)
+    with_session(words, function(session, rest) ending.merge(session, rest[1]) end)
   end,
 }
 
@@ -340,26 +312,15 @@ subcommands.undo = on_session(function(session)
   end)
 end, nothing)
 
----Returns one line for each thing that would be lost.
----@param loss { commits: string[], uncommitted: string[] }
----@return string[]
-local function lost(loss)
-  local lines = vim.tbl_map(function(commit) return 'commit ' .. commit end, loss.commits)
-  return vim.list_extend(lines, vim.tbl_map(function(path) return 'uncommitted: ' .. path end, loss.uncommitted))
-end
-
 subcommands.discard = on_session(function(session)
   -- Without `confirm` the server only says what would be lost.
   client.execute('agentos.session.discard', { session = session }, function(loss)
-    local lines = vim.list_extend({ ('Discard %s? What would be lost:'):format(session) }, lost(loss))
+    local lines = vim.list_extend({ ('Discard %s? What would be lost:'):format(session) }, ending.lost(loss))
     if #lines == 1 then
       lines[1] = ('Discard %s? Nothing would be lost.'):format(session)
     end
-    local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_discard' }
-    vim.ui.select({ 'Keep it', 'Discard it' }, ask, function(_, choice)
-      if choice == 2 then
-        client.execute('agentos.session.discard', { session = session, confirm = true })
-      end
+    ending.confirm('agentos_discard', lines, 'Keep it', 'Discard it', function()
+      client.execute('agentos.session.discard', { session = session, confirm = true })
     end)
   end)
 end, nothing)
@@ -372,13 +333,10 @@ subcommands.keep = on_session(function(session)
     local lines = { ('Keep %s and discard the others on its task?'):format(session) }
     for _, other in ipairs(result.sessions) do
       table.insert(lines, other.session .. ':')
-      vim.list_extend(lines, lost(other))
+      vim.list_extend(lines, ending.lost(other))
     end
-    local ask = { prompt = table.concat(lines, '\n'), kind = 'agentos_keep' }
-    vim.ui.select({ 'Keep all', 'Discard the others' }, ask, function(_, choice)
-      if choice == 2 then
-        client.execute('agentos.session.keep', { session = session, confirm = true })
-      end
+    ending.confirm('agentos_keep', lines, 'Keep all', 'Discard the others', function()
+      client.execute('agentos.session.keep', { session = session, confirm = true })
     end)
   end)
 end, nothing)
