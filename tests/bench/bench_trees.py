@@ -1,8 +1,8 @@
-"""Session start by each rung of the ladder, checkpoints and merge previews, against git in the same run.
+"""Session start by each rung of the ladder, checkpoints, commits and merge previews, against git in the same run.
 
 Run: python -m tests.bench.bench_trees [--files 5000 50000] [--rounds 5] [--folder /dev/shm]
 
-AGENTOS_BENCH_LARGE=1 adds 100,000 files. Prints medians and ratios, asserts nothing. The folder should be in memory: on
+AGENTOS_BENCH_LARGE=1 adds 100,000 files. Prints medians and ratios, asserts nothing; freezes of nothing are the noise.
 some disks creating files is many times slower for minutes after a bulk delete.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import os
 import shutil
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def _measure(place: Path, files: int, rounds: int) -> None:
     for number in range(rounds):
         _starts(clock, place, number)
         _work(clock, place, number)
+    clock.time("nothing, for half a second", lambda: time.sleep(0.5))
     print(f"{files} files, {rounds} rounds, {place.parent}, {os.cpu_count()} cores")
     clock.report(
         {
@@ -55,6 +57,8 @@ def _measure(place: Path, files: int, rounds: int) -> None:
             "start, in this process": "git worktree add",
             "discard": "git worktree remove",
             "checkpoint of one file": "git add -A && git commit",
+            "commit of 1 file": "git commit -a, 1 file",
+            "commit of 100 files": "git commit -a, 100 files",
             "merge preview, 100 files": "git merge-tree",
         }
     )
@@ -129,9 +133,13 @@ def _work(clock: Clock, place: Path, number: int) -> None:
 
     clock.time("checkpoint of one file", keep)
     clock.time("git add -A && git commit", commit)
-    for file in files[:100]:
-        file.write_text(f"session {number}\n")
-    commits.commit(made, commits.stage_tree(made, None), "x", WHO, {}, AT)
+    for count in (1, 100):
+        noun = f"{count} file{'s' * (count > 1)}"
+        for file in files[:count]:
+            for folder in (Path(made.folder), theirs):
+                (folder / file.relative_to(made.folder)).write_text(f"session {number} {count}\n")
+        clock.time(f"git commit -a, {noun}", lambda: git(theirs, "commit", "-qam", "x"))
+        clock.time(f"commit of {noun}", lambda: commits.commit(made, commits.stage_tree(made, None), "x", WHO, {}, AT))
     for file in files[200:300]:
         (root / file.relative_to(made.folder)).write_text(f"main {number}\n")
     git(root, "commit", "-qam", "hundred files")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from agentos_lsp.domain import hunks, ids, state, tools
 from agentos_lsp.domain.errors import AgentosError, UserError
 from agentos_lsp.effects.git import changes
-from agentos_lsp.runtime import checkpoints, merging, reviewing, supervisor
+from agentos_lsp.runtime import checkpoints, committing, merging, reviewing, supervisor
 from tests.runtime import support
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Monkey:
             (2, self._answers_a_stale_screen),
             (2, self._keeps),
             (3, self._restores),
+            (2, self._commits_the_worktree),
             (3, self._merges),
             (1, self._undoes),
             (1, self._discards),
@@ -290,6 +291,15 @@ class Monkey:
 
         return f"{one.session} {number}: {await desk.runtime.on(one.session, act)}"
 
+    async def _commits_the_worktree(self, desk: support.Desk) -> str:
+        one = self._any(desk)
+
+        async def act(it: Any) -> Any:
+            with it.hold():
+                return await committing.commit(it, "", "the monkey", confirmed=True)
+
+        return f"{one.session}: {await desk.runtime.on(one.session, act)}"
+
     async def _merges(self, desk: support.Desk) -> str:
         one = self._any(desk)
         strategy = self.dice.choice(["merge", "fast-forward", "squash", "rebase"])
@@ -306,7 +316,8 @@ class Monkey:
         one = max(merged, key=lambda it: it.changed_at)
         unsaved = frozenset(str(buffer.path) for buffer in self.buffers.values() if not buffer.is_saved)
         before = self._dirty()
-        done = await merging.undo(await desk.runtime.ended(one.session), unsaved, "the monkey")
+        ended = await desk.runtime.ended(one.session)
+        done = await merging.undo(ended, desk.runtime.doors.git, unsaved, "the monkey")
         self._still_dirty(before)
         return f"{one.session}: {done}"
 

@@ -234,7 +234,6 @@ def _write_next_index(
     try:
         worktrees.copy_index(worktree, Path(_next(worktree)).name)
         index = opening.Index(_next(worktree))
-        index.read()
     except (OSError, pygit2.GitError):
         # Whatever the agent did to its index, one that says what is committed is right.
         Path(_next(worktree)).unlink(missing_ok=True)
