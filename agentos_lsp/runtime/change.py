@@ -84,6 +84,15 @@ class Change:
                 self._attribute(last, current, {*own, *self._own, *self._announced}, has_run=ran)
             return current
 
+    async def differing(self) -> tuple[str, ...] | None:
+        """Returns the paths that differ, as `live.Current` has them; None where only a sweep could tell.
+
+        Raises:
+            EffectError: As for `current`.
+        """
+        current = await self.current()
+        return None if self._watch is None else current.differing
+
     def _attribute(self, last: live.Current | None, current: live.Current, own: set[str], *, has_run: bool) -> None:
         """Notes who wrote what differs from the last look. What was there at the first one may be anybody's."""
         before = {} if last is None else last.rows

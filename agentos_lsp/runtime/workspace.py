@@ -380,10 +380,10 @@ class Workspace:
 
     async def stage(self, paths: tuple[str, ...] | None) -> Staged:
         """Captures the tree that a commit would have; what is inspected is byte for byte what is committed."""
-        return await asyncio.to_thread(self._stage, paths)
+        return await asyncio.to_thread(self._stage, paths, await self.change.differing())
 
-    def _stage(self, paths: tuple[str, ...] | None) -> Staged:
-        staged = self.git.stage_tree(self.worktree, paths)
+    def _stage(self, paths: tuple[str, ...] | None, known: tuple[str, ...] | None) -> Staged:
+        staged = self.git.stage_tree(self.worktree, paths, known)
         return Staged(staged, self._between(staged.parent, ids.CommitId(staged.tree), ""))
 
     def _between(self, older: ids.CommitId, newer: ids.CommitId, git_dir: str) -> tuple[policy.ChangedFile, ...]:

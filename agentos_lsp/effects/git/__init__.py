@@ -143,7 +143,7 @@ class Git(Protocol):
     def tracked(self, worktree: Worktree, base: CommitId) -> Tracked:
         """See `live.Tracked`."""
 
-    def stage_tree(self, worktree: Worktree, paths: Sequence[str] | None) -> Staged:
+    def stage_tree(self, worktree: Worktree, paths: Sequence[str] | None, known: Sequence[str] | None = None) -> Staged:
         """See `commits.stage_tree`."""
 
     def commit(

@@ -78,13 +78,16 @@ def changed_paths(worktree: Worktree, base: CommitId) -> tuple[str, ...]:
         return tuple(os.fsdecode(found.path) for found in candidates(worktree, base, limit=LIMIT))
 
 
-def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iterator[Candidate]:
+def candidates(
+    worktree: Worktree, base: CommitId, *, limit: int | None, known: Iterable[str] | None = None
+) -> Iterator[Candidate]:
     """Yields the paths whose bytes or mode in the folder are not what a commit holds, sorted.
 
     Args:
         worktree: Whose files are read.
         base: The commit to compare with.
         limit: Contents beyond this size in bytes are not kept; None for no limit.
+        known: What may differ from where the session began, a nested repository with a slash; None to sweep for it.
     """
     repository = opening.repository(worktree.common_dir, worktree.folder)
     root = beneath.open_folder(worktree.folder)
@@ -92,7 +95,7 @@ def candidates(worktree: Worktree, base: CommitId, *, limit: int | None) -> Iter
         tree = trees.tree_of(repository, base)
         commit = trees.Lookup(repository, tree)
         holding = held.of_worktree(repository, root, worktree)
-        paths = dict.fromkeys(swept(repository, worktree))
+        paths = dict.fromkeys(swept(repository, worktree) if known is None else map(os.fsencode, known))
         began = trees.tree_of(repository, worktree.base)
         paths.update(dict.fromkeys(path for path, _, _ in trees.difference(repository, tree, began)))
         for path in sorted(paths):

@@ -40,12 +40,13 @@ class Staged:
     """What differs from the parent, sorted."""
 
 
-def stage_tree(worktree: Worktree, paths: Sequence[str] | None) -> Staged:
+def stage_tree(worktree: Worktree, paths: Sequence[str] | None, known: Sequence[str] | None = None) -> Staged:
     """Writes the tree that a commit would have, without the git index and without following a link.
 
     Args:
         worktree: Whose files are read.
         paths: Files or folders, relative to the root; None for everything that is not ignored.
+        known: All that may differ from where the session began, as in `live.Current.differing`; None to sweep for it.
 
     Raises:
         UserError: A path has no change, or is a nested repository; the branch is gone.
@@ -54,7 +55,7 @@ def stage_tree(worktree: Worktree, paths: Sequence[str] | None) -> Staged:
     with opening.attempting(f"stage changes of {worktree.branch}"):
         repository = opening.repository(worktree.common_dir, worktree.folder)
         parent = _head(repository, worktree)
-        rows = changes.selected(changes.candidates(worktree, parent, limit=None), paths)
+        rows = changes.selected(changes.candidates(worktree, parent, limit=None, known=known), paths)
         _refuse_unselected(rows, paths or ())
         edits: dict[bytes, trees.Entry | None] = {}
         for row in rows:

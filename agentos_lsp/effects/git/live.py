@@ -37,6 +37,12 @@ class Row:
     new: diff.Side | None
 
     @property
+    def is_nested(self) -> bool:
+        """Whether it is a repository that was made in the worktree."""
+        was = None if self.old is None else self.old.mode
+        return self.new is not None and self.new.mode == trees.SUBMODULE != was
+
+    @property
     def size_bytes(self) -> int:
         """How much content it keeps."""
         return sum(len(side.data) for side in (self.old, self.new) if side is not None and side.data is not None)
@@ -52,6 +58,11 @@ class Current:
     number: int
     changes: Sequence[diff.FileChange]
     rows: dict[str, Row]
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The paths that differ; a repository in the worktree ends in a slash."""
+        return tuple(f"{path}/" if row.is_nested else path for path, row in self.rows.items())
 
 
 class Tracked:

@@ -170,8 +170,11 @@ class Git(merging.Merges):
         """Follows a folder's change."""
         return tracking.Tracked(self._objects, worktree, base)
 
-    def stage_tree(self, worktree: Worktree, paths: Sequence[str] | None) -> commits.Staged:
+    def stage_tree(
+        self, worktree: Worktree, paths: Sequence[str] | None, known: Sequence[str] | None = None
+    ) -> commits.Staged:
         """Makes the tree that a commit would have."""
+        del known
         its = self._objects
         with its.lock:
             if worktree.branch not in its.branches:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agentos_lsp.domain import diff
-from agentos_lsp.effects.git import changes, live
+from agentos_lsp.domain.errors import UserError
+from agentos_lsp.effects.git import changes, commits, live
 from tests.effects.git.conftest import write
 
 ROUNDS = int(os.environ.get("LIVE_ROUNDS", "40"))
@@ -118,6 +119,7 @@ def test_it_is_what_git_says_after_any_work(place, autocrlf):
         if number % 10 == 0:
             # What was kept by path is what one sweep over everything finds.
             assert current.changes == changes.changes(worktree, worktree.base)
+            assert commits.stage_tree(worktree, None, current.differing) == commits.stage_tree(worktree, None)
         if number % 25 == 24:
             tracked.distrust()
             assert tracked.current().changes == current.changes
@@ -135,6 +137,21 @@ def test_what_lies_in_an_ignored_folder_is_not_included_again(place):
     assert sorted(tracked.current().rows) == [".gitignore", "src/kept.log"]
     tracked.distrust()
     assert sorted(tracked.current().rows) == [".gitignore", "src/kept.log"]
+
+
+@pytest.mark.parametrize("path", ["nested", "a.txt"])
+def test_a_repository_in_the_worktree_is_not_committed_by_what_is_known_either(place, path):
+    worktree = place.session()
+    made = Path(worktree.folder, path)
+    made.unlink(missing_ok=True)
+    made.mkdir()
+    place.git("init", "-q", cwd=made)
+    write(made, "x", "x\n")
+    current = live.Tracked(worktree, worktree.base).current()
+    assert current.differing == (f"{path}/",)
+    for known in (None, current.differing):
+        with pytest.raises(UserError, match="a git repository of its own"):
+            commits.stage_tree(worktree, None, known)
 
 
 def test_only_what_was_touched_is_looked_at(place, monkeypatch):
