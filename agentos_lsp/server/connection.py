@@ -31,6 +31,7 @@ from agentos_lsp.server import (
     review_actions,
     review_surface,
     rpc,
+    semantic_tokens,
     show_message_request,
     start_actions,
     text_document_content,
@@ -108,6 +109,8 @@ class Connection(LanguageServer):
         feature(lsp.TEXT_DOCUMENT_HOVER)(self._hover)
         feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)(self._symbols)
         feature(lsp.TEXT_DOCUMENT_FOLDING_RANGE)(self._folds)
+        feature(lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, semantic_tokens.OFFERED)(self._tokens)
+        feature(lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, semantic_tokens.OFFERED)(self._tokens_in_range)
         feature(lsp.TEXT_DOCUMENT_DID_OPEN)(self._opened)
         feature(lsp.TEXT_DOCUMENT_DID_CHANGE)(self._edited)
         feature(lsp.TEXT_DOCUMENT_DID_SAVE)(self._saved)
@@ -354,6 +357,15 @@ class Connection(LanguageServer):
     async def _folds(self, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
         self.client.need("observe")
         return await folding_range.of(self.runtime, params.text_document.uri)
+
+    async def _tokens(self, params: lsp.SemanticTokensParams) -> lsp.SemanticTokens | None:
+        self.client.need("observe")
+        return await semantic_tokens.of(self.client, params.text_document.uri)
+
+    async def _tokens_in_range(self, params: lsp.SemanticTokensRangeParams) -> lsp.SemanticTokens | None:
+        self.client.need("observe")
+        lines = range(params.range.start.line, params.range.end.line + 1)
+        return await semantic_tokens.of(self.client, params.text_document.uri, lines)
 
     async def _links(self, params: lsp.DocumentLinkParams) -> list[lsp.DocumentLink]:
         self.client.need("observe")

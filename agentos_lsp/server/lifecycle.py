@@ -87,6 +87,9 @@ class Lifecycle(LanguageServerProtocol):
         offered: lsp.ServerCapabilities = builder.build()  # type: ignore[no-untyped-call]  # pygls' own
         if not commands:
             offered.execute_command_provider = None
+        if params.capabilities.text_document is None or params.capabilities.text_document.semantic_tokens is None:
+            # Token types of our own mean nothing to a client that says nothing of tokens.
+            offered.semantic_tokens_provider = None
         schemes = self.fm.feature_options.get(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)
         if schemes is not None and offered.workspace is not None:
             offered.workspace.text_document_content = schemes

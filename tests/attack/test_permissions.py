@@ -8,6 +8,7 @@ from tests.server.runtime_support import OVERVIEW, page
 
 OBSERVES = {"trusted": True, "permissions": ["observe"]}
 UNTRUSTED = {"permissions": list(protocol.PERMISSIONS), "bell": True}
+FIRST_LINE = {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}
 NOTHING = {"trusted": True, "permissions": []}
 
 ALL = {name: spec.permission for name, spec in protocol.COMMANDS.items()}
@@ -120,6 +121,8 @@ async def test_a_connection_without_observe_is_shown_and_told_nothing(tmp_path):
             ("textDocument/documentSymbol", {"textDocument": {"uri": page(session)}}),
             ("textDocument/foldingRange", {"textDocument": {"uri": page(session)}}),
             ("textDocument/documentLink", {"textDocument": {"uri": page(session)}}),
+            ("textDocument/semanticTokens/full", {"textDocument": {"uri": page(session)}}),
+            ("textDocument/semanticTokens/range", {"textDocument": {"uri": page(session)}, "range": FIRST_LINE}),
         ):
             assert (await other.fails(method, params)).message == "This connection may not observe."
         assert await other.about("codeLens", page(session)) == []

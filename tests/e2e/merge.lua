@@ -30,6 +30,16 @@ e2e.run(function()
   vim.cmd('AgentOS changes')
   local changes = e2e.document('/changes.diff')
   seen.changes = { filetype = vim.bo.filetype, lines = e2e.lines(changes) }
+  local added = vim.fn.search('^+MIT License', 'cnw') - 1
+  local word = e2e.wait('the words that differ to be marked', function()
+    return (vim.lsp.semantic_tokens.get_at_pos(changes, added, 15) or {})[1]
+  end)
+  seen.word = { word.type, e2e.lines(changes)[added + 1]:sub(word.start_col + 1, word.end_col) }
+  seen.marked = e2e.wait('the mark', function()
+    local marks = vim.inspect_pos(changes, added, 15).semantic_tokens
+    return #marks > 0 and marks[1].opts.hl_group_link
+  end)
+  seen.unmarked = vim.inspect_pos(changes, added, 2).semantic_tokens
   vim.cmd.edit(('agentos://%s/base/LICENSE'):format(session))
   seen.base = e2e.lines()[1]
   vim.cmd('AgentOS trace')

@@ -170,6 +170,11 @@ def test_a_session_is_started_approved_by_a_code_action_looked_at_and_merged(des
     assert seen["changes"]["filetype"] == "diff"
     assert "-MIT License" in seen["changes"]["lines"]
     assert "+MIT License (edited by an agent)" in seen["changes"]["lines"]
+    assert (seen["word"], seen["marked"], seen["unmarked"]) == (
+        ["agentosAdded", " (edited by an agent)"],
+        "DiffText",
+        [],
+    )
     assert seen["base"] == "MIT License"
     trace = "\n".join(seen["trace"])
     for event in ("approval.requested", "approval.decided", "command.started", "command.finished", "commit.made"):

@@ -90,6 +90,8 @@ def test_inside_the_extension_host_every_contribution_does_what_it_says(desk: De
         "right": "LICENSE",
         "work": "MIT License (edited by an agent)",
         "patch": "diff",
+        "words": [["agentosAdded", " (edited by an agent)"], ["agentosAdded", "ANY "]],
+        "elsewhere": None,
         "merged": ["LICENSE", "Makefile", "docs/new file #1.txt"],
         "found": [[True, "merged", "ended"]],
     }

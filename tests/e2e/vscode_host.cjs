@@ -26,6 +26,17 @@ const run = (command, ...values) => vscode.commands.executeCommand(command, ...v
 const look = (command, ...values) =>
   until(command, () => run(command, ...values).then((found) => found?.length > 0 && found, () => undefined));
 
+/** Spells tokens out: each type, and the words that it stands on. */
+function words(document, data, legend) {
+  const found = [];
+  let [line, start] = [0, 0];
+  for (let at = 0; at < data.length; at += 5) {
+    [line, start] = [line + data[at], data[at] === 0 ? start + data[at + 1] : data[at + 1]];
+    found.push([legend.tokenTypes[data[at + 3]], document.lineAt(line).text.slice(start, start + data[at + 2])]);
+  }
+  return found;
+}
+
 const tab = () => vscode.window.tabGroups.activeTabGroup.activeTab;
 
 const status = async (session) => (await run('agentos.session.show', { session })).status;
@@ -118,7 +129,16 @@ async function play(seen) {
   await until('all changes', () => tab()?.label.startsWith(`Changes of ${session}`));
   await run('agentos.openPatch', { session });
   await until('the patch', () => tab()?.input?.uri?.path === '/changes.diff');
-  seen.patch = vscode.window.activeTextEditor?.document.languageId;
+  const patch = vscode.window.activeTextEditor.document;
+  seen.patch = patch.languageId;
+  const legend = await run('vscode.provideDocumentSemanticTokensLegend', patch.uri);
+  seen.words = await until('the words that differ', async () => {
+    const tokens = await run('vscode.provideDocumentSemanticTokens', patch.uri).then((found) => found, () => undefined);
+    return tokens?.data.length > 0 && words(patch, tokens.data, legend);
+  });
+  const own = vscode.Uri.file(path.join(vscode.workspace.workspaceFolders[0].uri.fsPath, 'LICENSE'));
+  await vscode.workspace.openTextDocument(own);
+  seen.elsewhere = (await run('vscode.provideDocumentSemanticTokensLegend', own)) ?? null;
   await run('agentos.openTrace', { session });
   await until('the rendered trace', () => tab()?.input instanceof vscode.TabInputWebview && tab().label.includes('trace.md'));
   await run('agentos.showProviders');

@@ -29,6 +29,11 @@ if not vim.tbl_get(vim.lsp.protocol.make_client_capabilities(), 'workspace', 'te
   })
 end
 
+-- The words that differ inside the changed lines of a diff; a colour scheme may have colours of its own for them.
+for _, kind in ipairs({ 'agentosRemoved', 'agentosAdded' }) do
+  vim.api.nvim_set_hl(0, '@lsp.type.' .. kind, { link = 'DiffText', default = true })
+end
+
 vim.api.nvim_create_autocmd('LspProgress', {
   group = group,
   desc = 'Shows progress in a status line that holds vim.lsp.status()',
