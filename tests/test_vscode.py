@@ -42,8 +42,8 @@ def alternatives(schema: dict[str, Any]) -> frozenset[str]:
     if "enum" in schema:
         return frozenset(f"'{value}'" for value in schema["enum"])
     if schema["type"] == "array":
-        assert alternatives(schema["items"]) == permissions()
-        return frozenset({"Permission[]"})
+        items = alternatives(schema["items"])
+        return frozenset({"Permission[]"} if items == permissions() else (f"{item}[]" for item in items))
     return frozenset({"number" if schema["type"] == "integer" else schema["type"]})
 
 
