@@ -284,21 +284,13 @@ class Monkey:
     async def _restores(self, desk: support.Desk) -> str:
         one = self._any(desk)
         number = self.dice.choice([0, *(kept.number for kept in one.checkpoints)])
-
-        async def act(it: Any) -> Any:
-            with it.hold():
-                return await checkpoints.restore(it, it.place, number, "the monkey")
-
-        return f"{one.session} {number}: {await desk.runtime.on(one.session, act)}"
+        done = await desk.holding(one.session, lambda it: checkpoints.restore(it, it.place, number, "the monkey"))
+        return f"{one.session} {number}: {done}"
 
     async def _commits_the_worktree(self, desk: support.Desk) -> str:
         one = self._any(desk)
-
-        async def act(it: Any) -> Any:
-            with it.hold():
-                return await committing.commit(it, "", "the monkey", confirmed=True)
-
-        return f"{one.session}: {await desk.runtime.on(one.session, act)}"
+        done = await desk.holding(one.session, lambda it: committing.commit(it, "", "the monkey", confirmed=True))
+        return f"{one.session}: {done}"
 
     async def _merges(self, desk: support.Desk) -> str:
         one = self._any(desk)

@@ -210,6 +210,15 @@ class Desk:
         wanted = ending.Merge(**{"strategy": strategy, "into": None, "message": "", "by": "a test", **fields})
         return await self.runtime.merge(ids.SessionId(session), wanted, unsaved)
 
+    async def holding(self, session: str, act: Callable[[Any], Any]) -> Any:
+        """Does something to a session that is kept from working meanwhile."""
+
+        async def work(one: Any) -> Any:
+            with one.hold():
+                return await act(one)
+
+        return await self.runtime.on(ids.SessionId(session), work)
+
     async def state(self, session: str) -> state.SessionState:
         return await self.runtime.state(ids.SessionId(session))
 

@@ -11,11 +11,7 @@ SECRET = "KEY = 'AKIA" + "Z7Q2M4N6P8R1S3T5'\n"
 
 
 async def commit(desk, name, message="", *, confirmed=False):
-    async def act(session):
-        with session.hold():
-            return await committing.commit(session, message, "a test", confirmed=confirmed)
-
-    return await desk.runtime.on(ids.SessionId(name), act)
+    return await desk.holding(name, lambda it: committing.commit(it, message, "a test", confirmed=confirmed))
 
 
 async def test_what_was_left_uncommitted_is_committed_and_can_be_merged(house):
