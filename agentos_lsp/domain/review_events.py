@@ -81,6 +81,17 @@ class ReviewEdited(Event):
     note: str
 
 
+class ReviewCommitAttempted(Event):
+    """A person is about to commit what stands in the worktree: `tree` on top of `parent`."""
+
+    type: Literal["review.commit_attempted"] = "review.commit_attempted"
+    tree: str
+    parent: CommitId
+    message: str
+    files: tuple[str, ...]
+    by: str
+
+
 class ReviewCommitted(Event):
     """A person committed what stood in the worktree; the session's branch is at `commit`."""
 
@@ -106,6 +117,7 @@ ReviewEvent = (
     | ReviewMarked
     | ReviewAsked
     | ReviewEdited
+    | ReviewCommitAttempted
     | ReviewCommitted
     | ReviewTold
 )

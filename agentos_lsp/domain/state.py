@@ -126,6 +126,8 @@ class SessionState:
     lines: frozenset[tuple[str, str]] = frozenset()
     prefixes: tuple[allowlist.TokenPrefix, ...] = ()
     commits: tuple[ids.CommitId, ...] = ()
+    committing: review_events.ReviewCommitAttempted | None = None
+    """A person's commit that has a beginning only."""
     findings: tuple[events.FindingRecord, ...] = ()
     inspected_after: ids.CallId | None = None
     """The last call that there was when the findings were made."""
@@ -305,8 +307,10 @@ def _apply(state: SessionState, event: events.AnyEvent) -> SessionState:  # noqa
             return replace(state, checked=state.checked | {(event.line, event.tree)}) if event.passed else state
         case policy_events.PolicyLoaded():
             return replace(state, policy=event)
+        case review_events.ReviewCommitAttempted():
+            return replace(state, committing=event)
         case review_events.ReviewCommitted():
-            return replace(state, head=event.commit, commits=(*state.commits, event.commit))
+            return replace(state, committing=None, head=event.commit, commits=(*state.commits, event.commit))
         case policy_events.CommitsFound():
             return replace(state, head=event.head, commits=event.commits)
         case policy_events.CommitsSetAside():

@@ -46,6 +46,7 @@ async def commit(session: Session, message: str, by: str, *, confirmed: bool) ->
         UserError: There is nothing to commit, or the session has no worktree.
     """
     workspace = session.place
+    await settle(session, workspace)
     await taking_in.settle_own(session, workspace, session.rules)
     staged = await workspace.stage(None)
     if not staged.files:
@@ -66,8 +67,39 @@ async def commit(session: Session, message: str, by: str, *, confirmed: bool) ->
 async def _make(session: Session, workspace: Workspace, staged: Staged, message: str, by: str) -> Committed:
     paths = tuple(file.path for file in staged.files)
     async with workspace.branch.lock:
-        made = await workspace.commit(staged, message)
         await session.record(
-            review_events.ReviewCommitted, durable=True, commit=made, message=message, files=paths, by=by
+            review_events.ReviewCommitAttempted,
+            durable=True,
+            tree=staged.tree,
+            parent=staged.staged.parent,
+            message=message,
+            files=paths,
+            by=by,
         )
+        made = await workspace.commit(staged, message)
+        await _record(session, made)
     return Committed(made, paths)
+
+
+async def settle(session: Session, workspace: Workspace) -> None:
+    """Records a commit of a person's that was made, and whose record was cut off."""
+    begun = session.state.committing
+    tip = await workspace.branch.tip() if begun is not None else None
+    if begun is None or tip is None or tip == begun.parent or session.state.head != begun.parent:
+        return
+    made = await workspace.branch.since(begun.parent, tip)
+    if made is not None and len(made) == 1 and made[0].message.startswith(begun.message):
+        await _record(session, tip)
+
+
+async def _record(session: Session, made: CommitId) -> None:
+    begun = session.state.committing
+    assert begun is not None  # noqa: S101 - its beginning is recorded always
+    await session.record(
+        review_events.ReviewCommitted,
+        durable=True,
+        commit=made,
+        message=begun.message,
+        files=begun.files,
+        by=begun.by,
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from agentos_lsp.domain import events
 from agentos_lsp.domain.errors import AgentosError
 from agentos_lsp.effects.agents import nobody
-from agentos_lsp.runtime import ending, readying, trial
+from agentos_lsp.runtime import committing, ending, readying, trial
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -71,6 +71,7 @@ async def recover(one: Session, log: Sequence[events.AnyEvent], reopen: Callable
     else:
         await trial.is_over(one, workspace)
     await ending.settle_commit(one)
+    await committing.settle(one, workspace)
     await one.recover(log)
     return "equip"
 

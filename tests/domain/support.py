@@ -252,6 +252,13 @@ FIELDS = {
         "received_bytes": 0,
         "duration_s": 0.0,
     },
+    "review.commit_attempted": {
+        "tree": "f" * 40,
+        "parent": "a" * 40,
+        "message": "Fix it",
+        "files": ("a.py",),
+        "by": "editor 1",
+    },
     "review.committed": {"commit": "e" * 40, "message": "Fix it", "files": ("a.py",), "by": "editor 1"},
 }
 

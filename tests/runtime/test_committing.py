@@ -3,7 +3,7 @@
 import pytest
 
 from agentos_lsp.domain import ids
-from agentos_lsp.domain.errors import UserError
+from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.runtime import committing, ending
 from tests.runtime import support
 
@@ -59,12 +59,28 @@ async def test_what_the_policy_finds_is_shown_and_holds_for_a_person_too(house, 
         assert isinstance(again, committing.Committed if action == "review" else committing.NotCommitted)
 
 
-async def test_a_commit_whose_record_was_lost_is_found_again(house):
+async def test_a_commit_whose_record_was_lost_is_found_again_as_the_persons(house):
+    house.user_policy.write_text('[rules]\nsecret = "review"\n')
     store = support.FailingStore(house.state, lambda event: event.type == "review.committed")
     async with house.open(store) as desk:
+        name = await desk.play([{"write": {"path": "k.py", "text": SECRET}}])
+        with pytest.raises(EffectError, match="the disk is full"):
+            await commit(desk, name, confirmed=True)
+    async with house.open() as desk:
+        now = await desk.state(name)
+        assert now.head == house.git("rev-parse", f"agentos/{name}") != house.git("rev-parse", "main")
+        assert [(one.files, one.by) for one in house.log(name) if one.type == "review.committed"] == [
+            (("k.py",), "a test")
+        ]
+    support.assert_sound(house.log(name))
+
+
+async def test_a_commit_that_was_not_made_is_not_recorded(house):
+    store = support.FailingStore(house.state, lambda event: event.type == "review.commit_attempted")
+    async with house.open(store) as desk:
         name = await desk.play([{"write": {"path": "new.txt", "text": "new\n"}}])
-        with pytest.raises(Exception, match="the disk is full"):
+        with pytest.raises(EffectError, match="the disk is full"):
             await commit(desk, name)
     async with house.open() as desk:
-        assert isinstance(await desk.merge(name), ending.Merged)
-        assert (house.root / "new.txt").read_text() == "new\n"
+        assert (await desk.state(name)).commits == ()
+        assert isinstance(await commit(desk, name), committing.Committed)
