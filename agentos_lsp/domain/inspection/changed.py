@@ -16,7 +16,7 @@ def file(change: diff.FileChange, content: bytes | None, held: str = "") -> poli
     Args:
         change: What happened to it.
         content: What it holds after the change, None if it is gone.
-        held: Through what git passes it, empty if through nothing.
+        held: Through what git passes it, empty if that is not known, or through nothing.
     """
     added: list[tuple[int, str]] = []
     for hunk in change.hunks:
@@ -35,5 +35,5 @@ def file(change: diff.FileChange, content: bytes | None, held: str = "") -> poli
         mode=change.new_mode,
         old_mode=change.old_mode,
         old_path=change.old_path,
-        held=held,
+        held=held or ("a filter" if change.held else ""),
     )

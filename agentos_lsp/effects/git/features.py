@@ -1,7 +1,7 @@
 """What a repository uses that libgit2 would get wrong, refused in words before a session touches anything.
 
-Source: measured against git with libgit2 1.9: sparse checkouts are filled, missing objects of partial clones are not
-fetched. Filters and other encodings, which it does not know either, are not refused; see `held`.
+Source: measured against git with libgit2 1.9: split and sparse indexes are not read, missing objects of partial clones
+are not fetched. Filters and other encodings, which it does not know either, are not refused; see `held`.
 """
 
 from __future__ import annotations
@@ -56,10 +56,7 @@ def refuse_unsupported(repository: Repository, common_dir: str, tree: bytes) -> 
     config = repository.config
     _refuse_split_index(repository)
     if is_true(config, "core.sparseCheckout"):
-        raise UserError(
-            "The checkout is sparse, and a session's worktree would not keep to its patterns.",
-            "Run `git sparse-checkout disable`, or start the session in a full checkout.",
-        )
+        _refuse_sparse_index(repository)
     promisors = any(entry.name.lower().endswith(".promisor") for entry in config)
     if "extensions.partialClone" in config or promisors:
         raise UserError(
@@ -121,6 +118,19 @@ def _refuse_split_index(repository: Repository) -> None:
         ) from error
 
 
+def _refuse_sparse_index(repository: Repository) -> None:
+    # Source: gitformat-index, "Sparse Directory Entries": folders stand for what is below them.
+    try:
+        repository.index.read()
+    except pygit2.GitError as error:
+        if "extension" not in str(error):
+            raise
+        raise UserError(
+            "The checkout is sparse and has a sparse index, which sessions cannot read.",
+            "Run `git sparse-checkout reapply --no-sparse-index` and try again.",
+        ) from error
+
+
 def attribute_files(config: pygit2.Config, common_dir: str) -> tuple[list[bytes], list[bytes]]:
     """Returns the attribute files that are not part of the tree: those that come before its own, and those after.
 
@@ -130,9 +140,13 @@ def attribute_files(config: pygit2.Config, common_dir: str) -> tuple[list[bytes]
         own = config["core.attributesFile"] or ""
     except KeyError:
         own = f"{os.environ.get('XDG_CONFIG_HOME') or '~/.config'}/git/attributes"
-    places = ([Path(common_dir, "info", "attributes")], [Path(own).expanduser(), Path("/etc/gitattributes")])
-    before, after = ([place.read_bytes() for place in row if place.is_file()] for row in places)
+    places = ([f"{common_dir}/info/attributes"], [os.path.expanduser(own), "/etc/gitattributes"])  # noqa: PTH111 - asked often
+    before, after = ([text for name in row if (text := _text(name)) is not None] for row in places)
     return before, after
+
+
+def _text(name: str) -> bytes | None:
+    return Path(name).read_bytes() if os.path.isfile(name) else None  # noqa: PTH113 - as above
 
 
 def is_true(config: pygit2.Config, name: str) -> bool:

@@ -75,15 +75,16 @@ class Holding:
     """Which files are held, by the attributes of every side that counts; the first side is that of the worktree's base.
 
     Args:
-        drivers: The filters that the person's settings have a program for; without one git does not filter either.
-        sides: What each side's attribute files say.
+        config: The person's settings, which are asked for drivers only once attributes name one.
+        sides: What each side's attribute files say; None where they hold nothing.
         record: How the held files were made.
     """
 
     def __init__(
-        self, drivers: frozenset[bytes], sides: Iterable[attributes.Attributes], record: Record = _NO_RECORD
+        self, config: pygit2.Config, sides: Iterable[attributes.Attributes | None], record: Record = _NO_RECORD
     ) -> None:
-        self._drivers = drivers
+        self._config = config
+        self._drivers: frozenset[bytes] | None = None
         self._sides = tuple(sides)
         self.record = record
 
@@ -96,10 +97,12 @@ class Holding:
         """Whether a file's bytes are kept as they are: it was held when the worktree was made, or would have been."""
         return path in self.record.originals or bool(self._sides and self._said(self._sides[0], path))
 
-    def _said(self, side: attributes.Attributes, path: bytes) -> str:
-        said = side.of(path)
+    def _said(self, side: attributes.Attributes | None, path: bytes) -> str:
+        said = {} if side is None else side.of(path)
         driver, encoding = said.get(b"filter"), said.get(b"working-tree-encoding")
-        if isinstance(driver, bytes) and driver in self._drivers:
+        if isinstance(driver, bytes) and self._drivers is None:
+            self._drivers = drivers(self._config)
+        if isinstance(driver, bytes) and driver in (self._drivers or ()):
             return f"the filter {os.fsdecode(driver)}"
         if isinstance(encoding, bytes) and encoding.lower() not in _NOT_RECODED:
             return f"the encoding {os.fsdecode(encoding)}"
@@ -108,20 +111,24 @@ class Holding:
 
 def of_trees(repository: Repository, common_dir: str, names: Iterable[bytes]) -> Holding:
     """Returns which files any of some trees holds."""
-    config = repository.config
-    return Holding(drivers(config), [_of_tree(repository, common_dir, name) for name in dict.fromkeys(names)])
+    outside = features.attribute_files(repository.config, common_dir)
+    sides = [_of_tree(repository, outside, name) for name in dict.fromkeys(names)]
+    return Holding(repository.config, sides)
 
 
 def of_worktree(repository: Repository, root: int, worktree: Worktree) -> Holding:
     """Returns which files are held by the attributes of a worktree's base, or by those that its folder has now."""
-    base = _of_tree(repository, worktree.common_dir, trees.tree_of(repository, worktree.base))
+    outside = features.attribute_files(repository.config, worktree.common_dir)
+    tree = trees.tree_of(repository, worktree.base)
+    holds = _mentioned(part for texts in outside for part in texts) or _may_hold(repository, worktree.common_dir, tree)
+    base = _of_tree(repository, outside, tree) if holds else None
 
     def read(folder: bytes) -> bytes | None:
         seen = beneath.read(root, _within(folder), LARGEST_ATTRIBUTES)
         return None if seen is None or seen.mode == trees.LINK else seen.data
 
-    now = _said(repository, worktree.common_dir, read)
-    return Holding(drivers(repository.config), (base, now), recorded(worktree))
+    now = _said(repository, outside, read)
+    return Holding(repository.config, (base, now), recorded(worktree))
 
 
 def among(worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_dir: str = "") -> dict[str, str]:
@@ -138,10 +145,10 @@ def among(worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_
     """
     with opening.attempting("look which files pass through a filter"):
         main, apart = opening.repository(worktree.common_dir), opening.repository(git_dir or worktree.common_dir)
-        known = drivers(main.config)
-        sides = [_of_tree(main, worktree.common_dir, trees.tree_of(main, worktree.base))]
-        sides += [_of_tree(apart, worktree.common_dir, trees.tree_of(apart, one), main) for one in commits]
-        holding = Holding(known, sides, recorded(worktree))
+        outside = features.attribute_files(main.config, worktree.common_dir)
+        sides = [_of_tree(main, outside, trees.tree_of(main, worktree.base))]
+        sides += [_of_tree(apart, outside, trees.tree_of(apart, one), main) for one in commits]
+        holding = Holding(main.config, sides, recorded(worktree))
         return {path: why for path in paths if (why := holding.why(os.fsencode(path)))}
 
 
@@ -162,8 +169,32 @@ def drivers(config: pygit2.Config) -> frozenset[bytes]:
     return frozenset(found)
 
 
+def _mentioned(texts: Iterable[bytes]) -> bool:
+    return any(b"filter" in text or b"working-tree-encoding" in text for text in texts)
+
+
+_MOST_TREES = 32
+_TREES: dict[bytes, bool] = {}
+"""Whether an attribute file of a tree mentions a filter or an encoding, which never changes."""
+
+
+def _may_hold(repository: Repository, common_dir: str, tree: bytes) -> bool:
+    known = _TREES.get(tree)
+    if known is None:
+        special = features.special_of(repository, common_dir, tree)
+        known = _mentioned(blobs.read(repository, one.oid) for one in special.values() if one.mode in trees.REGULAR)
+        while len(_TREES) >= _MOST_TREES:
+            _TREES.pop(next(iter(_TREES)), None)
+        _TREES[tree] = known
+    return known
+
+
+Outside = tuple[list[bytes], list[bytes]]
+"""The attribute files that are not part of a tree; see `features.attribute_files`."""
+
+
 def _of_tree(
-    repository: Repository, common_dir: str, tree: bytes, settings: Repository | None = None
+    repository: Repository, outside: Outside, tree: bytes, settings: Repository | None = None
 ) -> attributes.Attributes:
     lookup = trees.Lookup(repository, tree)
 
@@ -171,11 +202,11 @@ def _of_tree(
         entry = lookup.file(_within(folder))
         return blobs.read(repository, entry.oid) if entry is not None and entry.mode in trees.REGULAR else None
 
-    return _said(settings or repository, common_dir, read)
+    return _said(settings or repository, outside, read)
 
 
-def _said(repository: Repository, common_dir: str, read: Callable[[bytes], bytes | None]) -> attributes.Attributes:
-    above, below = features.attribute_files(repository.config, common_dir)
+def _said(repository: Repository, outside: Outside, read: Callable[[bytes], bytes | None]) -> attributes.Attributes:
+    above, below = outside
     ignore_case = features.is_true(repository.config, "core.ignoreCase")
     return attributes.Attributes(read, above, below, ignore_case=ignore_case)
 

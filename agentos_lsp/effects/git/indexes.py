@@ -34,6 +34,8 @@ class Indexed:
     mtime_ns: int
     ctime_ns: int
     inode: int
+    absent: bool = False
+    """Whether a sparse checkout leaves the file out; git calls it `skip-worktree`."""
 
     def describes(self, seen: os.stat_result) -> bool:
         """Tells whether a file still looks as it did; inode and size are compared in 32 bits, as git stores them."""
@@ -92,23 +94,29 @@ def read(path: str) -> dict[bytes, Indexed]:
 
 def _parsed(data: bytes) -> dict[bytes, Indexed]:
     found: dict[bytes, Indexed] = {}
-    for at, path in _entries(data):
-        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, flags = _ENTRY.unpack_from(data, at)
+    for at, path, fields in _entries(data):
+        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, flags = fields
         if flags & 0x3000 == 0:
-            times = (mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns)
-            found[path] = Indexed(Entry(mode, oid), size, *times, inode)
+            # Source: gitformat-index, the extended flags of version 3: the second highest bit is skip-worktree.
+            absent = flags & 0x4000 != 0 and data[at + _ENTRY.size] & 0x40 != 0
+            mtime, ctime = mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns
+            found[path] = Indexed(Entry(mode, oid), size, mtime, ctime, inode, absent)
     return found
 
 
-def _entries(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yields where each entry begins, and its path."""
+_Fields = tuple[int, int, int, int, int, int, int, int, int, int, bytes, int]
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, bytes, _Fields]]:
+    """Yields where each entry begins, its path, and its fields."""
     magic, version, count = _HEADER.unpack_from(data)
     if magic != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"index version {version}")
     at, path = _HEADER.size, b""
     for _ in range(count):
-        began, flags = at, _ENTRY.unpack_from(data, at)[-1]
-        start = at + _ENTRY.size + (2 if flags & 0x4000 else 0)
+        began = at
+        fields: _Fields = _ENTRY.unpack_from(data, at)
+        start = at + _ENTRY.size + (2 if fields[-1] & 0x4000 else 0)
         if version == 4:
             strip, start = _offset(data, start)
             end = data.index(b"\0", start)
@@ -118,7 +126,7 @@ def _entries(data: bytes) -> Iterator[tuple[int, bytes]]:
             end = data.index(b"\0", start)
             path = data[start:end]
             at += (end - at + 8) & ~7
-        yield began, path
+        yield began, path, fields
 
 
 def copy_renamed(source: str, target: str, names: Mapping[bytes, bytes]) -> None:
@@ -130,7 +138,7 @@ def copy_renamed(source: str, target: str, names: Mapping[bytes, bytes]) -> None
         names: The names by path.
     """
     data = bytearray(Path(source).read_bytes())
-    for at, path in _entries(bytes(data)):
+    for at, path, _ in _entries(bytes(data)):
         if path in names:
             data[at + _NAME_AT : at + _NAME_AT + 20] = names[path]
     # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.

@@ -12,7 +12,18 @@ from pygit2.enums import RepositoryState
 
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import commits, held, joining, opening, rebasing, trees, updating, worktrees
+from agentos_lsp.effects.git import (
+    commits,
+    features,
+    held,
+    indexes,
+    joining,
+    opening,
+    rebasing,
+    trees,
+    updating,
+    worktrees,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +100,7 @@ def hindrance(checkout: Checkout, found: MergePreview, into: str, protected_path
         if repository.state() != RepositoryState.NONE:
             return Refused(_UNDER_WAY)
         between = (_commit(repository, into).tree_id.raw, bytes.fromhex(found.tree))
-        refused = _held(repository, checkout, between, "`git merge` with the session's branch")
+        refused = _unwritable(repository, checkout, between, "`git merge` with the session's branch")
         if refused is not None:
             return refused
         _, blocked = updating.planned(repository, checkout, *between, protected_paths)
@@ -195,7 +206,7 @@ def merge(  # noqa: PLR0913 - what is merged, how, by whom, and who watches
                 move()
             else:
                 between = (ours.tree_id.raw, bytes.fromhex(tree))
-                refused = _held(repository, checkout, between, f"`git merge {session_branch}`") or _update(
+                refused = _unwritable(repository, checkout, between, f"`git merge {session_branch}`") or _update(
                     repository, checkout, between, protected_paths, move, watch
                 )
         except updating.CancelledError:
@@ -269,7 +280,7 @@ def undo(checkout: Checkout, into: str, made: CommitId, before: CommitId, protec
             move()
             return None
         between = (now.tree_id.raw, old.tree_id.raw)
-        refused = _held(repository, checkout, between, f"`git reset --keep {before[:10]}`")
+        refused = _unwritable(repository, checkout, between, f"`git reset --keep {before[:10]}`")
         return refused or _update(repository, checkout, between, protected, move, updating.UNWATCHED)
 
 
@@ -320,8 +331,38 @@ def drop_branch(checkout: Checkout, branch: str, commit: CommitId) -> None:
             repository.references.delete(f"refs/heads/{branch}")
 
 
+def _unwritable(
+    repository: Repository, checkout: Checkout, between: tuple[bytes, bytes], command: str
+) -> Refused | None:
+    """Refuses to write what only git, in the person's own hands, can."""
+    return _held(repository, checkout, between, command) or _left_out(repository, checkout, between, command)
+
+
+def _left_out(repository: Repository, checkout: Checkout, between: tuple[bytes, bytes], command: str) -> Refused | None:
+    """Refuses to write files that a sparse checkout leaves out, or new ones in a folder of which it has nothing."""
+    if not features.is_true(repository.config, "core.sparseCheckout"):
+        return None
+    index = indexes.read(f"{checkout.git_dir}/index")
+    present = {folder for path, row in index.items() if not row.absent for folder in _above(path)}
+    absent = {folder for path, row in index.items() if row.absent for folder in _above(path)} - present
+    paths = tuple(
+        os.fsdecode(path)
+        for path, _, _ in trees.difference(repository, *between)
+        if (row.absent if (row := index.get(path)) is not None else not absent.isdisjoint(_above(path)))
+    )
+    if not paths:
+        return None
+    return Refused(f"Your sparse checkout leaves these files out: run {command} yourself, or add them to it.", paths)
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """Yields the folders that a path lies in."""
+    while path := path.rpartition(b"/")[0]:
+        yield path
+
+
 def _held(repository: Repository, checkout: Checkout, between: tuple[bytes, bytes], command: str) -> Refused | None:
-    """Refuses to write files that pass through a filter on either side: only git, in the person's own hands, can."""
+    """Refuses to write files that pass through a filter on either side."""
     holding = held.of_trees(repository, checkout.common_dir, between)
     rows = [(path, holding.why(path)) for path, _, _ in trees.difference(repository, *between)]
     paths = tuple(os.fsdecode(path) for path, why in rows if why)

@@ -84,9 +84,11 @@ def test_a_split_index_is_refused(place):
     assert "split index" in refusal(place.root)
 
 
-def test_a_sparse_checkout_is_refused(place):
-    place.git("sparse-checkout", "set", "src")
-    assert "sparse" in refusal(place.root)
+def test_a_sparse_index_is_refused(place):
+    place.git("sparse-checkout", "set", "--cone", "--sparse-index", "dir ü")
+    assert "sparse index" in refusal(place.root)
+    place.git("sparse-checkout", "reapply", "--no-sparse-index")
+    assert place.checkout().branch == "main"
 
 
 def test_a_partial_clone_is_refused(place):
