@@ -231,7 +231,11 @@ class Daemon:
         from agentos_lsp.server import connection  # noqa: PLC0415 - as in `__init__`
 
         self._numbers += 1
-        return connection.Connection(self._runtime, self._numbers, hello.environment, self._rendered)
+        # Editors mostly have the same environment, which is kept once.
+        known = (one.client.environment for one in self._endpoint.clients)
+        environment = next((one for one in known if one == hello.environment), hello.environment)
+        hello.environment = {}
+        return connection.Connection(self._runtime, self._numbers, environment, self._rendered)
 
     def _on_event(self, event: events.AnyEvent, now: state.SessionState) -> None:
         del event

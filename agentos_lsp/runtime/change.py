@@ -46,6 +46,8 @@ class Change:
         self._watch: watch.Watch | None = None
         self._folders: set[str] = set()
         self._looking = asyncio.Lock()
+        self._looks_begun = 0
+        self._look_done = 0
         self._own: set[str] = set()
         self._announced: Counter[str] = Counter()
         self._commands: set[tuple[str, str]] = set()
@@ -64,7 +66,12 @@ class Change:
             UserError: There is no worktree.
             EffectError: It cannot be read.
         """
+        # Invariant: who asks gets a look that began after they asked. All who ask during one share the next.
+        asked = self._looks_begun
         async with self._looking:
+            if self._last is not None and self._look_done > asked:
+                return self._last
+            self._looks_begun += 1
             if self._tracked is None:
                 self._tracked = self._doors.git.tracked(self._worktree(), self._base)
                 await self._begin_to_watch(self._tracked)
@@ -82,6 +89,7 @@ class Change:
             if current is not last:
                 # What was written meanwhile, or is being written, may be seen already.
                 self._attribute(last, current, {*own, *self._own, *self._announced}, has_run=ran)
+            self._look_done = self._looks_begun
             return current
 
     async def differing(self) -> tuple[str, ...] | None:

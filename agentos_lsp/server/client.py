@@ -145,8 +145,8 @@ class Client:
             self._refreshing[uri] = True
             return
         self._refreshing[uri] = False
-        params = lsp.TextDocumentContentRefreshParams(uri=uri)
-        asked = self.link.send_request(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, params)
+        # The plain form of `TextDocumentContentRefreshParams`: this is sent to every editor at every change.
+        asked = self.link.send_request(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, {"uri": uri})
         asked.add_done_callback(partial(self._refreshed, uri))
 
     def refresh_lenses(self) -> None:

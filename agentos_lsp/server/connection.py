@@ -21,6 +21,7 @@ from agentos_lsp.server import (
     documents,
     errors,
     execute_command,
+    flag,
     folding_range,
     hover,
     mirror,
@@ -78,11 +79,13 @@ class Connection(LanguageServer):
         """Sessions whose findings may stand elsewhere on the person's own files."""
         self._noticed: set[ids.SessionId] = set()
         self._is_edited = False
+        self._is_listed = True
+        """Whether the list of all sessions is as this editor was told."""
         self._told_changes: dict[ids.SessionId, tuple[object, ...]] = {}
         self.surface = review_surface.Surface(self.client)
         self._printed: set[tuple[ids.SessionId, ids.CallId]] = set()
         self._speaking: set[ids.SessionId] = set()
-        self._wake = asyncio.Event()
+        self._wake = flag.Flag()
         self._register()
 
     @property
@@ -143,6 +146,7 @@ class Connection(LanguageServer):
 
     def _on_event(self, event: events.AnyEvent, now: state.SessionState) -> None:
         self._changed.add(event.session)
+        self._is_listed = False
         if isinstance(event, events.CommandOutput | events.CommandFinished):
             self._printed.add((event.session, event.call))
         self._wake.set()
@@ -156,6 +160,10 @@ class Connection(LanguageServer):
                 self.bell.ring(event, now)
         except Exception as error:  # noqa: BLE001 one editor's failure does not reach a session
             errors.log_defect(error, "telling an editor of an event")
+
+    def _on_orphans(self) -> None:
+        self._is_listed = False
+        self._wake.set()
 
     def _on_notice(self, session: ids.SessionId) -> None:
         self._noticed.add(session)
@@ -181,7 +189,7 @@ class Connection(LanguageServer):
         """Publishes what changed, together; the first time, everything."""
         unsubscribe = self.runtime.subscribe(self._on_event, self._on_progress)
         unsubscribe_notices = self.runtime.reviews.subscribe(self._on_notice)
-        unsubscribe_orphans = self.runtime.orphans.subscribe(self._wake.set)
+        unsubscribe_orphans = self.runtime.orphans.subscribe(self._on_orphans)
         unsubscribe_trust = self.runtime.policy.subscribe(self._on_trust)
         unsubscribe_streams = self.runtime.streams.subscribe(self._on_stream)
         try:
@@ -254,15 +262,17 @@ class Connection(LanguageServer):
             await self._apart(self._tell_review(session), session)
         for session, call in sorted(printed):
             await self._apart(self.client.renew(documents.output(session, call)), session)
-        await self._apart(self.client.renew(documents.OVERVIEW), "all sessions")
-        await self._apart(self._publish_overview(), "all sessions")
+        if not self._is_listed:
+            self._is_listed = True
+            await self._apart(self.client.renew(documents.OVERVIEW), "all sessions")
+            await self._apart(self._publish_overview(), "all sessions")
 
     async def _tell_page(self, session: ids.SessionId) -> None:
         # A refresh comes first: it is about the text that the diagnostics stand on.
-        for uri in (documents.page(session), documents.trace(session)):
-            await self.client.renew(uri)
+        await self.client.renew(documents.page(session))
         now = await self.runtime.state(session)
         self.diagnostics.publish(now)
+        await self.client.renew(documents.trace(session))
         if now.group is not None:
             await self.client.renew(documents.compare(now.group))
         if self.client.mirror is not None and now.status != "running":

@@ -53,7 +53,7 @@ class Endpoint:
         self._control = control
         self._on_change = on_change
         self._count = 0
-        self._stop = asyncio.Event()
+        self._is_stopping = False
 
     @property
     def is_alone(self) -> bool:
@@ -85,7 +85,9 @@ class Endpoint:
                 with contextlib.suppress(OSError):
                     os.unlink(path)  # noqa: PTH108  as above
                 server.close()
-                self._stop.set()
+                self._is_stopping = True
+                for one in tuple(self.clients):
+                    one.client.link.close()
 
     async def _guarded(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
@@ -129,8 +131,10 @@ class Endpoint:
     async def _serve(self, hello: handshake.Hello, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = self._build(hello)
         self.clients.append(server)
+        if self._is_stopping:
+            server.client.link.close()
         try:
-            await rpc.serve_connection(reader, writer, lambda: server, stop=self._stop)
+            await rpc.serve_connection(reader, writer, lambda: server)
         finally:
             self.clients.remove(server)
 

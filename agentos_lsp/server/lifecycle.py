@@ -4,12 +4,14 @@ They replace pygls' own where those advertise too little, log payloads, fail on 
 that nobody opened.
 """
 
+import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import unquote
 
+import attrs
 import cattrs
 from lsprotocol import types as lsp
 from pygls import capabilities, feature_manager, progress, uris, workspace
@@ -61,6 +63,11 @@ class Lifecycle(LanguageServerProtocol):
         ):
             self.fm.add_builtin_feature(method, handler)
 
+    def _register_builtin_features(self) -> None:
+        """Registers pygls' own handlers; it would look at every attribute of each connection."""
+        for method, name in _builtin_names():
+            self.fm.add_builtin_feature(method, getattr(self, name))
+
     async def _initialize(self, params: lsp.InitializeParams) -> lsp.InitializeResult:
         """Answers what the registered features offer, which pygls cannot say of virtual documents."""
         self._server.process_id = params.process_id
@@ -94,6 +101,8 @@ class Lifecycle(LanguageServerProtocol):
         if schemes is not None and offered.workspace is not None:
             offered.workspace.text_document_content = schemes
         self.server_capabilities = offered
+        # What it can show in its documents is asked once, above, and is by far the most of it.
+        self.client_capabilities = attrs.evolve(params.capabilities, text_document=None, notebook_document=None)
         return lsp.InitializeResult(offered, self.server_info)
 
     async def _initialized(self, params: lsp.InitializedParams) -> None:
@@ -135,6 +144,12 @@ class Lifecycle(LanguageServerProtocol):
             await handler(params)
 
 
+@functools.cache
+def _builtin_names() -> tuple[tuple[str, str], ...]:
+    found = [(getattr(getattr(Lifecycle, name), "method_name", None), name) for name in dir(Lifecycle)]
+    return tuple((method, name) for method, name in found if method is not None)
+
+
 class _Features(feature_manager.FeatureManager):
     """The features of a server, whose handlers may be bound methods; pygls would set attributes on them."""
 
@@ -149,21 +164,18 @@ class _Features(feature_manager.FeatureManager):
         def decorate(handler: _Handler) -> _Handler:
             if not inspect.iscoroutinefunction(handler):
                 raise InternalError(f"The handler of {feature_name} must be async: another would stall everybody.")
-            register(_as_function(handler) if inspect.ismethod(handler) else handler)
+            if not inspect.ismethod(handler):
+                register(handler)
+            elif feature_name in self._features:
+                raise InternalError(f"{feature_name} has two handlers.")
+            else:
+                # Without a function around each: a server has dozens, and a daemon has many servers.
+                self._features[feature_name] = handler
+                if options is not None:
+                    self._feature_options[feature_name] = options
             return handler
 
         return decorate
-
-
-_ANNOTATIONS = {"params": Any, "return": object}
-
-
-def _as_function(method: _Handler) -> _Handler:
-    async def call(params: Any) -> object:  # noqa: ANN401  pygls would pass the server for `object`
-        return await method(params)
-
-    call.__annotations__ = _ANNOTATIONS  # one for all: a server has dozens, and a daemon has many servers
-    return call
 
 
 class _Progress(progress.Progress):

@@ -29,7 +29,7 @@ from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 
 from agentos_lsp.domain.errors import InternalError
-from agentos_lsp.server import errors, framing, lifecycle, wire
+from agentos_lsp.server import errors, flag, framing, lifecycle, wire
 
 MAX_HANDLERS = 1024
 CLOSE_TIMEOUT_S = 2.0
@@ -86,7 +86,7 @@ class SafeProtocol(lifecycle.Lifecycle):
         self.outward: Callable[[bytes], bytes] = _as_it_is
         """What becomes of a message's body before it is sent."""
         self._phase: Literal["new", "initializing", "ready", "shut down"] = "new"
-        self._ended = asyncio.Event()
+        self._ended = flag.Flag()
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._answering: dict[wire.MessageId, asyncio.Task[None]] = {}
@@ -137,10 +137,12 @@ class SafeProtocol(lifecycle.Lifecycle):
             raise InternalError(f"There is no connection to {name} on.")
         task = self._tasks.create_task(_log_failure(work, name), name=name)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        # Cancelled before its first step, a task never looks at its work.
-        task.add_done_callback(lambda _: work.close())
+        task.add_done_callback(partial(self._forget_work, work))
         return task
+
+    def _forget_work(self, work: Coroutine[Any, Any, None], task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        work.close()  # Cancelled before its first step, a task never looks at its work.
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:

@@ -73,6 +73,18 @@ async def test_what_all_editors_show_is_made_once(tmp_path, monkeypatch):
         assert len(made) == len(set(made))
 
 
+async def test_editors_with_the_same_environment_share_it(tmp_path):
+    async with (
+        support.served(tmp_path) as (house, daemon),
+        support.connected(house, environment={"LANG": "C.UTF-8"}),
+        support.connected(house, environment={"LANG": "C.UTF-8"}),
+        support.connected(house, environment={"LANG": "de_DE.UTF-8"}),
+    ):
+        first, second, third = (one.client.environment for one in daemon._endpoint.clients)
+        assert first is second
+        assert (first, third) == ({"LANG": "C.UTF-8"}, {"LANG": "de_DE.UTF-8"})
+
+
 async def test_an_editor_that_leaves_in_the_middle_ends_neither_the_session_nor_the_other_editor(tmp_path):
     async with support.served(tmp_path) as (house, daemon), support.connected(house) as stays:
         reader, writer, answer = await support.dial(house, support.hello(house))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentos_lsp.domain import ids
 from agentos_lsp.effects.files import watch
+from agentos_lsp.effects.git import live
 from tests.runtime import support
 
 if TYPE_CHECKING:
@@ -99,6 +100,26 @@ async def test_what_a_person_writes_into_the_worktree_is_theirs_and_the_agent_is
         assert desk.of("turn.started")[1].prompt == (
             "A person edited a.txt in your worktree; read it again before you change it.\n\nGo on"
         )
+
+
+async def test_all_who_ask_during_a_look_share_the_next(house: support.House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.open() as desk:
+        name = await desk.play([{"write": {"path": "tool.txt", "text": "by a tool\n"}}])
+        eyes = Eyes(desk, name)
+        await eyes.until(lambda shown: paths(shown) == ["tool.txt"])
+        looked: list[object] = []
+        real = live.Tracked.current
+
+        def current(tracked: live.Tracked) -> live.Current:
+            looked.append(tracked)
+            return real(tracked)
+
+        monkeypatch.setattr(live.Tracked, "current", current)
+        (await eyes.folder() / "a.txt").write_text("by a person\n")
+        shown = await asyncio.gather(*(desk.runtime.reviews.shown(eyes.name) for _ in range(50)))
+        assert all(one is not None and paths(one) == ["a.txt", "tool.txt"] for one in shown)
+        # Editors that notice what was written look too, while these do.
+        assert len(looked) < 10
 
 
 async def test_a_command_that_could_not_start_writes_nothing(house: support.House) -> None:
