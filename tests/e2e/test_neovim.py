@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e import neovim
+from tests.e2e.neovim import HERE, PLUGIN, ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-NVIM = ROOT / ".cache" / "neovim" / "nvim"
-PLUGIN = ROOT / "editors" / "nvim"
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -54,32 +52,16 @@ class Desk:
             "E2E_REPORT": str(report),
             **more,
         }
-        command = [
-            str(NVIM),
-            "--headless",
-            "--clean",
-            "--cmd",
-            f"set runtimepath^={str(plugin).replace(' ', chr(92) + ' ')}",
-        ]
-        command += ["-c", f"luafile {str(HERE / scenario).replace(' ', chr(92) + ' ')}.lua"]
-        return subprocess.Popen(
-            command,
-            cwd=self.clone,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return neovim.start(scenario, self.clone, environment, plugin)
 
     def finish(self, scenario: str, editor: subprocess.Popen[str]) -> dict[str, object]:
         """Waits for the end of a scenario; returns what it saw."""
         report = self.home / f"{scenario}.json"
-        out, errors = editor.communicate(timeout=150)
-        assert report.exists(), f"{editor.returncode}\n{out}\n{errors}\n{self.log()}"
+        said, _ = editor.communicate(timeout=150)
+        assert report.exists(), f"{editor.returncode}\n{said}\n{self.log()}"
         told: dict[str, object] = json.loads(report.read_text(encoding="utf-8"))
         assert told.get("failure") is None, f"{json.dumps(told, indent=2)}\n{self.log()}"
-        assert editor.returncode == 0, errors
+        assert editor.returncode == 0, said
         return told
 
     def daemon(self, *words: str) -> str:
@@ -109,7 +91,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    assert NVIM.exists(), "run `make e2e`: it installs Neovim first"
+    assert neovim.PROGRAM.exists(), "run `make e2e`: it installs Neovim first"
     clone = tmp_path / "a clone"
     git(tmp_path, "clone", "--quiet", str(ROOT), str(clone))
     git(clone, "checkout", "--quiet", "-B", "work")
@@ -356,7 +338,8 @@ def test_checkhealth_names_what_is_there_and_what_is_wrong(desk: Desk, tmp_path:
     # A plugin manager makes the tags of the help file.
     plugin = tmp_path / "plugin"
     shutil.copytree(PLUGIN, plugin)
-    subprocess.run([NVIM, "--clean", "--headless", "-c", f"helptags {plugin}/doc", "-c", "qa"], check=True, timeout=60)
+    tags = [neovim.PROGRAM, "--clean", "--headless", "-c", f"helptags {plugin}/doc", "-c", "qa"]
+    subprocess.run(tags, check=True, timeout=60)
     seen = desk.run("health", plugin=plugin)["seen"]
     assert isinstance(seen, dict)
     health = "\n".join(seen["health"])

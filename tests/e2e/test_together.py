@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e import workbench
-from tests.e2e.workbench import HERE, ROOT, SCRIPTED, SERVER, Desk, git
+from tests.e2e import neovim, workbench
+from tests.e2e.workbench import HERE, SCRIPTED, SERVER, Desk, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-NVIM = ROOT / ".cache" / "neovim" / "nvim"
-PLUGIN = ROOT / "editors" / "nvim"
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -29,7 +26,7 @@ def desk() -> Iterator[Desk]:
         yield one
 
 
-def neovim(desk: Desk, scenario: str, shared: Path, **more: str) -> subprocess.Popen[str]:
+def begun(desk: Desk, scenario: str, shared: Path, **more: str) -> subprocess.Popen[str]:
     """Begins a scenario in a new Neovim."""
     environment = {
         **desk.environment(),
@@ -40,25 +37,7 @@ def neovim(desk: Desk, scenario: str, shared: Path, **more: str) -> subprocess.P
         "E2E_SHARED": str(shared),
         **more,
     }
-    scripts = [word.replace(" ", r"\ ") for word in (str(PLUGIN), str(HERE / scenario))]
-    command = [
-        NVIM,
-        "--headless",
-        "--clean",
-        "--cmd",
-        f"set runtimepath^={scripts[0]}",
-        "-c",
-        f"luafile {scripts[1]}.lua",
-    ]
-    return subprocess.Popen(
-        command,
-        cwd=desk.clone,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return neovim.start(scenario, desk.clone, environment)
 
 
 def told_by(desk: Desk, editor: subprocess.Popen[str]) -> dict[str, Any]:
@@ -89,7 +68,7 @@ def test_what_is_asked_in_one_editor_is_answered_in_the_other_and_merged_for_bot
     shared = desk.home / "shared"
     shared.mkdir()
     settings = {**SCRIPTED, "security.workspace.trust.enabled": False}
-    other = neovim(desk, "together", shared)
+    other = begun(desk, "together", shared)
     try:
         with desk.workbench(settings, "vscode.yaml") as address:
             code = desk.run("vscode_together", address, E2E_SHARED=str(shared))
@@ -119,7 +98,7 @@ def test_the_turn_goes_on_when_both_editors_are_closed_in_its_middle_and_both_fi
     script = desk.home / "alone.yaml"
     script.write_text(json.dumps({"turns": [{"summary": "Went on alone.", "steps": steps}]}), encoding="utf-8")
     settings = {**SCRIPTED, "security.workspace.trust.enabled": False}
-    other = neovim(desk, "together_first", shared)
+    other = begun(desk, "together_first", shared)
     try:
         with desk.workbench(settings, str(script)) as address:
             session = desk.run("vscode_first", address, E2E_SHARED=str(shared))["session"]
@@ -136,7 +115,7 @@ def test_the_turn_goes_on_when_both_editors_are_closed_in_its_middle_and_both_fi
     Path(folder, "gate").touch()
     assert "editors  0\n" in status_until(desk, has="editors", lacks="(running)")
 
-    again = neovim(desk, "two_again", shared, E2E_SESSION=session)
+    again = begun(desk, "two_again", shared, E2E_SESSION=session)
     seen = told_by(desk, again)
     with desk.workbench(settings, str(script)) as address:
         code = desk.run("vscode_again", address)

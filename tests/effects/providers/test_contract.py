@@ -26,6 +26,7 @@ from agentos_lsp.domain.conversation import (
     Waiting,
 )
 from agentos_lsp.domain.errors import ProviderError
+from agentos_lsp.effects.providers import transport
 from tests.effects.providers import support
 from tests.effects.providers.model_server import MODEL, ModelServer, Raw, Refuse, Say, Silence, error_body, stream
 
@@ -174,6 +175,13 @@ async def test_a_stream_that_ends_before_its_end_is_malformed(kind):
     whole = stream(kind, Say(LONG))
     async with serving(kind, Raw(whole[: len(whole) // 2])) as (_server, provider):
         assert (await failure(provider)).failure == "malformed answer"
+
+
+async def test_a_reply_without_end_is_given_up(kind, monkeypatch):
+    monkeypatch.setattr(transport, "_REPLY_BYTES", 100)
+    async with serving(kind, Say(LONG * 20), attempts=1) as (_server, provider):
+        error = await failure(provider)
+    assert (error.failure, "more than 100 bytes" in str(error)) == ("malformed answer", True)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>hello</html>", b"[]", b'"x"', b"\xff\xfe", b"{" * 5000, b"null"])
