@@ -3,7 +3,8 @@
 `python -m tests.bench.bench_process [ROUNDS]` prints the medians and 90th percentiles of both, and their ratio, which
 is what can be compared between machines. Both run bash, which runs true; the rounds alternate, so that noise of the
 machine falls on both. The first start of a session is told apart: with its keeper, and as sessions do it, whose keeper
-is started while the agent thinks; the median of FIRSTS sessions each.
+is started while the agent thinks; the median of FIRSTS sessions each. Then what a cage costs while a command runs: one
+that only computes, and one that makes, reads and removes files.
 """
 
 import asyncio
@@ -23,11 +24,25 @@ from agentos_lsp.effects.process.sandbox import backends, plan, standing
 
 ROUNDS = 200
 FIRSTS = 15
+WORKS = 11
+
+COMPUTES = "print(sum(one * one for one in range(2_000_000)))"
+FILES = """\
+import os
+for number in range(3000):
+    with open(f"file-{number}", "w") as file:
+        file.write("text" * 200)
+for number in range(3000):
+    with open(f"file-{number}") as file:
+        file.read()
+    os.stat(f"file-{number}")
+    os.unlink(f"file-{number}")
+"""
 
 
-async def ours(processes, variables, folder, number):
+async def ours(processes, variables, folder, number, line="/bin/true"):
     finished = await processes.run(
-        Cleared(CallId(str(number)), "/bin/true", folder, "bench"),
+        Cleared(CallId(str(number)), line, folder, "bench"),
         variables,
         timeout=timedelta(seconds=30),
         output_limit_bytes=1000,
@@ -37,9 +52,9 @@ async def ours(processes, variables, folder, number):
     assert finished.exit_code == 0
 
 
-async def plain(variables, folder):
+async def plain(variables, folder, line="/bin/true"):
     process = await asyncio.create_subprocess_exec(
-        *link.shell_argv("/bin/true"),
+        *link.shell_argv(line),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -59,7 +74,7 @@ async def timed(work):
 
 def told(name, times_ms):
     quantiles = statistics.quantiles(times_ms, n=10)
-    print(f"{name:34} median {statistics.median(times_ms):7.2f} ms   90th {quantiles[-1]:7.2f} ms")
+    print(f"{name:36} median {statistics.median(times_ms):7.2f} ms   90th {quantiles[-1]:7.2f} ms")
     return statistics.median(times_ms)
 
 
@@ -90,6 +105,24 @@ async def firsts(make, variables, folder, name):
     return told(f"first, made ready ({name})", ahead_ms)
 
 
+async def works(make, variables, folder):
+    """Times commands that do something, in turn in a cage and without one."""
+    processes = make()
+    await processes.open()
+    for name, text in (("computes", COMPUTES), ("makes files", FILES)):
+        program = Path(folder, f"{name.split()[0]}.py")
+        program.write_text(text)  # noqa: ASYNC240 - before any timing
+        line = f"{sys.executable} {program.name}"
+        plain_ms, caged_ms = [], []
+        for number in range(WORKS):
+            plain_ms.append(await timed(plain(variables, folder, line)))
+            caged_ms.append(await timed(ours(processes, variables, folder, f"{program.stem}-{number}", line)))
+        base = told(f"a command that {name}, plain", plain_ms)
+        median = told(f"a command that {name}, confined", caged_ms)
+        print(f"{'':34} ratio  {median / base:7.3f}")
+    await processes.stop_all()
+
+
 async def main(rounds):
     with tempfile.TemporaryDirectory() as temporary:
         folder = os.path.join(os.path.realpath(temporary), "state", "work")  # noqa: ASYNC240, PTH118 - before any timing
@@ -116,6 +149,8 @@ async def main(rounds):
             print(f"{'':34} ratio  {median / base:7.2f}      difference {median - base:+.2f} ms")
             print(f"{'':34} first  {first_ms[hold] / base:7.2f}      difference {first_ms[hold] - base:+.2f} ms")
             await processes.stop_all()
+        if caged is not None:
+            await works(caged, variables, folder)
 
 
 if __name__ == "__main__":
