@@ -156,5 +156,6 @@ def test_no_bytes_at_all_stop_the_reader(content):
     assert (parsed.file is None) == bool(parsed.problems)
 
 
-def test_a_number_of_more_digits_than_python_reads_is_a_problem():
-    assert policy_file.parse(b"x = " + b"1" * 5000).problems
+@pytest.mark.parametrize("value", [b"1" * 5000, b"[" * 50_000])
+def test_a_number_or_nesting_beyond_what_python_reads_is_a_problem(value):
+    assert policy_file.parse(b"x = " + value).problems
