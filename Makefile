@@ -25,9 +25,10 @@ crash: environment ## Kills the server and the daemon at every event of a sessio
 monkey: environment ## Lets a monkey do 5,000 things to a person's work on real git; make test takes some.
 	@MONKEY_STEPS=5000 $(PYTHON) -m pytest -q -p no:randomly tests/runtime/test_monkey.py $(ARGS)
 
-e2e: environment ## Drives a real Neovim, Emacs, VS Code workbench and the demo's page against the real server; installs them into .cache/.
+e2e: environment ## Drives a real Neovim, Emacs, Helix, VS Code workbench and the demo's page against the real server; installs them into .cache/.
 	@tests/e2e/install_neovim.sh .cache/neovim
 	@tests/e2e/install_emacs.sh .cache/emacs
+	@tests/e2e/install_helix.sh .cache/helix
 	@tests/e2e/install_vscode.sh .cache/vscode $(PYTHON)
 	@tests/e2e/build_vsix.sh .cache/vscode $(PYTHON)
 	@PATH="$(CURDIR)/.cache/vscode/bin:$$PATH" editors/web/build.sh $(WEB) $(PYTHON)
