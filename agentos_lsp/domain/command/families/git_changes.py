@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import options
+from agentos_lsp.domain.command import options, secrets
 from agentos_lsp.domain.command.effects import (
     Adds,
     ChangesRepository,
@@ -303,6 +303,7 @@ def _format_patch(_verb: str, arguments: tuple[Argument, ...], invocation: Invoc
     spec = "-o,--output-directory=w --output=w --stdout -n -N -k -s --base= -v= --cover-letter -M -#"
     parsed = options.parse(options.grammar(spec), arguments)
     yield from rows.of_options(parsed, invocation, "git format-patch")
+    yield from rows.reads(invocation, tuple(one for one in parsed.operands if secrets.is_named(rows.text_of(one))))
     if parsed.has("--stdout") and not parsed.strange:
         yield ReadsOnly()
     elif not parsed.has("--output-directory", "--output"):

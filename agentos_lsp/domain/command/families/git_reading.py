@@ -189,10 +189,24 @@ def _compile(table: str) -> dict[str, str]:
 
 
 # What shows the contents of files by itself, and what lets the others do so.
-_SHOWS = frozenset({"show", "cat-file", "blame", "annotate", "diff", "grep", "diff-tree", "diff-index", "diff-files"})
+_SHOWS = frozenset(
+    {
+        "archive",
+        "range-diff",
+        "show",
+        "cat-file",
+        "blame",
+        "annotate",
+        "diff",
+        "grep",
+        "diff-tree",
+        "diff-index",
+        "diff-files",
+    }
+)
 _PATCHES = (
     *("--patch", "--unified", "--patch-with-raw", "--patch-with-stat", "-L", "-c", "--cc", "--word-diff"),
-    "--color-words",
+    *("--color-words", "--binary", "--remerge-diff", "--dd"),
 )
 
 # Keys of configuration in whose values a token may stand.
