@@ -45,6 +45,7 @@ class Change:
         self._last: live.Current | None = None
         self._watch: watch.Watch | None = None
         self._folders: set[str] = set()
+        self._is_whole = True
         self._looking = asyncio.Lock()
         self._looks_begun = 0
         self._look_done = 0
@@ -99,7 +100,7 @@ class Change:
             EffectError: As for `current`.
         """
         current = await self.current()
-        return None if self._watch is None else current.differing
+        return current.differing if self._watch is not None and self._is_whole else None
 
     def _attribute(self, last: live.Current | None, current: live.Current, own: set[str], *, has_run: bool) -> None:
         """Notes who wrote what differs from the last look. What was there at the first one may be anybody's."""
@@ -185,6 +186,9 @@ class Change:
         if found.lost or len(found.paths) > MANY:
             self._tracked.distrust()
             self._folders.add("")
+        if any(posixpath.basename(path) == ".gitignore" for path in found.paths):
+            # A folder that was ignored until now is not watched yet.
+            self._folders.add("")
         self._tracked.touch(*found.paths)
         self._folders |= found.folders
         return found.lost or bool(found.paths)
@@ -201,6 +205,7 @@ class Change:
             except OSError as error:
                 LOG.warning("not everything in %s is watched: %s", self._worktree().folder, error)
                 tracked.distrust()
+                self._is_whole = False
                 return
         tracked.touch(*folders)
 

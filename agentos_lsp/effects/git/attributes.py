@@ -129,6 +129,7 @@ def _lines(text: bytes, ignore_case: bool) -> tuple[_Line, ...]:  # noqa: FBT001
 
 
 def _line(row: bytes, *, ignore_case: bool) -> _Line | None:
+    row = row.partition(b"\0")[0]
     text = row.strip(_BLANK)
     if not text or text.startswith(b"#") or len(row) >= _LONGEST:
         return None
@@ -138,12 +139,9 @@ def _line(row: bytes, *, ignore_case: bool) -> _Line | None:
     given = _given(rest)
     if given is None:
         return None
-    if first.startswith(_MACRO) and not text.startswith(b'"'):
-        name = first[len(_MACRO) :]
-        if not name:
-            name, rest = _word(rest)
-            given = _given(rest)
-        return None if given is None or _ATTRIBUTE.fullmatch(name) is None else _Line(None, name, given)
+    if first.startswith(_MACRO) and first != _MACRO:
+        name, _ = _word(first[len(_MACRO) :].lstrip(_BLANK))
+        return None if _ATTRIBUTE.fullmatch(name) is None else _Line(None, name, given)
     if first.startswith(b"!"):
         return None
     return _Line(wildmatch.parse(first, ignore_case=ignore_case), b"", given)

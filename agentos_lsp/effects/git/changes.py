@@ -143,12 +143,12 @@ def candidate(
     holding: held.Holding,
 ) -> Candidate | None:
     """Reads one path and tells whether it differs from what the commit holds."""
-    if holding.is_raw(path):
-        return _held_candidate(repository, root, path, old, limit, holding)
     if old is not None and old.mode == trees.SUBMODULE:
         # A submodule's folder stays empty; what is done in it belongs to another repository.
         gone = beneath.look(root, path) is None
         return Candidate(path, old, None, None) if gone else None
+    if holding.is_raw(path):
+        return _held_candidate(repository, root, path, old, limit, holding)
     seen = beneath.read(root, path, limit)
     if seen is None or seen.mode == trees.FOLDER:
         return Candidate(path, old, None, None) if old is not None else None

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from agentos_lsp.domain.errors import EffectError
 from agentos_lsp.effects.git import attributes, beneath, blobs, features, opening, trees
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 RECORD = "agentos-held"
 """In the administration folder: how each held file was when the worktree was made, which only this door reads."""
 
-LARGEST_ATTRIBUTES = 1 << 20
-"""A larger attribute file in a worktree, in bytes, is not read."""
+LARGEST_ATTRIBUTES = 1 << 16
+"""A larger attribute file in a worktree, in bytes, is not read, and one in a commit of an agent's is refused."""
 
 _VERSION = 1
 _PARTS = ("clean", "smudge", "process")
@@ -147,7 +148,9 @@ def among(worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_
         main, apart = opening.repository(worktree.common_dir), opening.repository(git_dir or worktree.common_dir)
         outside = features.attribute_files(main.config, worktree.common_dir)
         sides = [_of_tree(main, outside, trees.tree_of(main, worktree.base))]
-        sides += [_of_tree(apart, outside, trees.tree_of(apart, one), main) for one in commits]
+        sides += [
+            _of_tree(apart, outside, trees.tree_of(apart, one), main, largest=LARGEST_ATTRIBUTES) for one in commits
+        ]
         holding = Holding(main.config, sides, recorded(worktree))
         return {path: why for path in paths if (why := holding.why(os.fsencode(path)))}
 
@@ -194,13 +197,21 @@ Outside = tuple[list[bytes], list[bytes]]
 
 
 def _of_tree(
-    repository: Repository, outside: Outside, tree: bytes, settings: Repository | None = None
+    repository: Repository,
+    outside: Outside,
+    tree: bytes,
+    settings: Repository | None = None,
+    largest: int | None = None,
 ) -> attributes.Attributes:
     lookup = trees.Lookup(repository, tree)
 
     def read(folder: bytes) -> bytes | None:
         entry = lookup.file(_within(folder))
-        return blobs.read(repository, entry.oid) if entry is not None and entry.mode in trees.REGULAR else None
+        data = blobs.read(repository, entry.oid) if entry is not None and entry.mode in trees.REGULAR else None
+        if data is not None and largest is not None and len(data) > largest:
+            reason = f"it is larger than {largest} bytes"
+            raise EffectError("git", f"read {os.fsdecode(_within(folder))}", reason, retry_may_help=False)
+        return data
 
     return _said(settings or repository, outside, read)
 

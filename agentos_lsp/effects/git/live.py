@@ -194,6 +194,9 @@ class Tracked:
             return None
         old = base.file(path)
         if old is None:
+            if any(entry.mode == trees.SUBMODULE for one in _above(path) if (entry := base.file(one)) is not None):
+                # What is done in a submodule's folder belongs to another repository.
+                return None
             nested = next((above for above in (*_above(path), path) if _is_repository(root, above)), None)
             if nested is not None:
                 return Row(None, diff.Side(trees.SUBMODULE, b"")) if nested == path else None

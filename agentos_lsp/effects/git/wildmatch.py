@@ -135,7 +135,7 @@ def _step(text: bytes, flags: int) -> re.Pattern[bytes] | None:
             end = _bracket_end(text, at)
             if end is None:
                 return None
-            runs[-1].append(_bracket(text[at + 1 : end - 1]))
+            runs[-1].append(_bracket(text[at + 1 : end - 1], ignore_case=bool(flags & re.IGNORECASE)))
             at = end
         elif char == b"\\":
             if at + 1 == len(text):
@@ -166,26 +166,32 @@ def _bracket_end(text: bytes, at: int) -> int | None:
         first = False
         if char == b"\\":
             at += 2
-        elif text[at : at + 2] == b"[:" and (end := text.find(b":]", at + 2)) != -1:
-            at = end + 2
+        elif (end := _class_end(text, at)) is not None:
+            at = end
         else:
             at += 1
     return None
 
 
-def _bracket(inside: bytes) -> bytes:
+def _class_end(text: bytes, at: int) -> int | None:
+    """Returns where a class like `[:alpha:]` that begins at a place has ended; None if none does."""
+    end = text.find(b"]", at + 2) if text[at : at + 2] == b"[:" else -1
+    return end + 1 if end > at + 2 and text[end - 1 : end] == b":" else None
+
+
+def _bracket(inside: bytes, *, ignore_case: bool) -> bytes:
     """Returns the expression of what stands between brackets."""
     negated = inside[:1] in {b"!", b"^"}
     at = 1 if negated else 0
     parts: list[bytes] = []
     last: int | None = None
     while at < len(inside):
-        if inside[at : at + 2] == b"[:" and (end := inside.find(b":]", at + 2)) != -1:
-            known = _CLASSES.get(inside[at + 2 : end])
+        if (end := _class_end(inside, at)) is not None:
+            known = _CLASSES.get(inside[at + 2 : end - 2])
             if known is None:
                 return b"(?!)"
             parts.append(known)
-            at, last = end + 2, None
+            at, last = end, None
             continue
         ranged = inside[at : at + 1] == b"-" and last is not None and at + 1 < len(inside)
         at += ranged
@@ -198,7 +204,9 @@ def _bracket(inside: bytes) -> bytes:
                 parts.append(b"\\x%02x-\\x%02x" % (last, code))
             last = None
         else:
-            parts.append(b"\\x%02x" % code)
+            # Git compares with the letter in lower case then, so that a capital alone fits nothing.
+            if not (ignore_case and 65 <= code <= 90):
+                parts.append(b"\\x%02x" % code)
             last = code
     if not parts:
         return b"." if negated else b"(?!)"

@@ -116,12 +116,17 @@ def _row(chance: random.Random) -> str:
         "]",
         "é",
         "**/",
+        "[A]",
+        "[^A]",
+        "[[:a]",
+        "[^[:upper:]]",
     ]
     pattern = "".join(chance.choice(pieces) for _ in range(chance.randint(1, 5)))
     if chance.random() < 0.15:
         pattern = '"' + pattern.replace("\\", "\\\\").replace("é", "\\303\\251") + '"'
     if chance.random() < 0.2:
-        pattern = f"[attr]{chance.choice('mn')}"
+        macro = f"[attr]{chance.choice('mn')}"
+        pattern = chance.choice([macro, macro, f'"{macro}"', "[attr]"])
     given = ["filter=one", "filter=two", "-filter", "!filter", "filter", "m", "n", "-m", "working-tree-encoding=UTF-16"]
     given += ["text", "-text", "!working-tree-encoding", "-working-tree-encoding"]
     return f"{pattern} {' '.join(chance.choice(given) for _ in range(chance.randint(1, 3)))}\n"

@@ -139,6 +139,19 @@ def test_what_lies_in_an_ignored_folder_is_not_included_again(place):
     assert sorted(tracked.current().rows) == [".gitignore", "src/kept.log"]
 
 
+def test_what_is_written_in_a_submodules_folder_is_not_part_of_the_change(place):
+    place.git("update-index", "--add", "--cacheinfo", f"160000,{place.git('rev-parse', 'HEAD')},libs/x")
+    place.git("commit", "-qm", "a submodule")
+    worktree = place.session()
+    tracked = live.Tracked(worktree, worktree.base)
+    write(Path(worktree.folder), "libs/x/README", "belongs to another repository\n")
+    write(Path(worktree.folder), "new.txt", "new\n")
+    tracked.touch("libs/x/README", "new.txt")
+    current = tracked.current()
+    assert current.differing == ("new.txt",)
+    assert commits.stage_tree(worktree, None, current.differing).paths == ("new.txt",)
+
+
 @pytest.mark.parametrize("path", ["nested", "a.txt"])
 def test_a_repository_in_the_worktree_is_not_committed_by_what_is_known_either(place, path):
     worktree = place.session()
