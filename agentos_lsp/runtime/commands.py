@@ -125,7 +125,7 @@ class Runner:
         What stands in the way is told by the first command.
         """
         await asyncio.sleep(AHEAD_AFTER_S)
-        with contextlib.suppress(AgentosError):
+        with contextlib.suppress(AgentosError, OSError):
             # A turn that ends meanwhile may be followed by the end of all: nobody would end what is half begun.
             await uncut.finish(self._processes.open())
 

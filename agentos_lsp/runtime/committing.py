@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from agentos_lsp.domain import events, policy, review_events
 from agentos_lsp.domain.errors import UserError
 from agentos_lsp.domain.inspection import inspect
-from agentos_lsp.runtime import commit_call, taking_in, uncut
+from agentos_lsp.runtime import commit_call, taking_in, trial, uncut
 
 if TYPE_CHECKING:
     from agentos_lsp.domain.ids import CommitId
@@ -46,20 +46,22 @@ async def commit(session: Session, message: str, by: str, *, confirmed: bool) ->
         UserError: There is nothing to commit, or the session has no worktree.
     """
     workspace = session.place
+    await trial.put_back(session, workspace)
     await settle(session, workspace)
     await taking_in.settle_own(session, workspace, session.rules)
     staged = await workspace.stage(None)
     if not staged.files:
         raise UserError("There is nothing to commit.", "All that the session changed is committed, or was taken back.")
-    said = message.strip() or session.state.task.strip().splitlines()[0][:72]
+    said = message.strip() or session.state.task.strip().splitlines()[0][:72].strip()
     findings = await asyncio.to_thread(
         inspect.inspect, staged.files, session.rules, message=said, waived=session.state.waived
     )
-    records = commit_call.records(findings)
+    records, shown = commit_call.records(findings), {one.digest for one in session.state.findings}
     await session.record(events.DiffInspected, call=None, files=len(staged.files), findings=records)
     if policy.is_refused(findings):
         return NotCommitted("refused", findings)
-    if policy.needs_review(findings) and not confirmed:
+    # Nobody confirms what was not among the findings before: it is shown now.
+    if any(one.action == "review" and not (confirmed and one.digest in shown) for one in findings):
         return NotCommitted("unconfirmed", findings)
     return await uncut.finish(_make(session, workspace, staged, said, by))
 
@@ -88,7 +90,10 @@ async def settle(session: Session, workspace: Workspace) -> None:
     if begun is None or tip is None or tip == begun.parent or session.state.head != begun.parent:
         return
     made = await workspace.branch.since(begun.parent, tip)
-    if made is not None and len(made) == 1 and made[0].message.startswith(begun.message):
+    if made is None or len(made) != 1 or not made[0].message.startswith(begun.message):
+        return
+    common = workspace.checkout.common_dir
+    if not await asyncio.to_thread(workspace.git.paths_between, common, begun.tree, tip):
         await _record(session, tip)
 
 

@@ -25,8 +25,8 @@ _SLACK_BYTES = 16 << 20
 class Quota:
     """Watches the disk while something of a session runs, at the cost of one question to the file system each time.
 
-    Files are counted when the disk has lost as much as was left to the session, whoever took it: a command is never
-    ended for what others wrote. What it writes between two looks is over the limit already.
+    Files are counted when the disk has lost as much as was left to the session, whoever took it: the limit never ends a
+    command for what others wrote; the disk's last part does. What is written between two looks is over the limit.
 
     Args:
         disk: The door.
@@ -53,6 +53,7 @@ class Quota:
             while True:
                 await asyncio.sleep(EVERY_S)
                 now = await self._free()
+                free = max(free, now)  # what others gave back is not the session's to take
                 if now < FLOOR_BYTES <= began_with:
                     await self._end()
                 elif free - now >= max(left, _SLACK_BYTES):

@@ -145,6 +145,10 @@ async def _merge(client: Client, wanted: protocol.MergeSession) -> object:
 async def _discard(client: Client, wanted: protocol.DiscardSession) -> object:
     session = ids.SessionId(wanted.session)
     runtime = client.runtime
+    if wanted.confirm and wanted.shown is not None:
+        now = attempts.words({session: await runtime.losses(session)})
+        if now != wanted.shown:
+            raise UserError(f"Discarding would lose something else by now: {now}.", "Look at the session again.")
     lost = await (runtime.discard(session, client.name) if wanted.confirm else runtime.losses(session))
     return {"discarded": wanted.confirm, "commits": list(lost.commits), "uncommitted": list(lost.uncommitted)}
 

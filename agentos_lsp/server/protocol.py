@@ -109,6 +109,7 @@ class DiscardSession(OneSession):
     """Discards; without `confirm` it only says what would be lost."""
 
     confirm: bool = False
+    shown: str | None = None
 
 
 class CommitSession(OneSession):

@@ -54,6 +54,7 @@ async def _endings(client: Client, now: SessionState) -> list[lsp.Command]:
         if now.commits and not lost.uncommitted and now.base_branch:
             title = f"Merge {session} into {now.base_branch}"
             found.append(lsp.Command(title, "agentos.session.merge", arguments=[named]))
-        title = f"Discard {attempts.words({session: lost})}"
-        found.append(lsp.Command(title, "agentos.session.discard", arguments=[{**named, "confirm": True}]))
+        shown = attempts.words({session: lost})
+        agreed = {**named, "confirm": True, "shown": shown}
+        found.append(lsp.Command(f"Discard {shown}", "agentos.session.discard", arguments=[agreed]))
     return found

@@ -9,7 +9,7 @@ import pytest
 from agentos_lsp.domain import ids
 from agentos_lsp.domain.errors import EffectError
 from agentos_lsp.effects.git import updating
-from agentos_lsp.runtime import ending, merging
+from agentos_lsp.runtime import committing, ending, merging
 from tests.runtime import support
 
 CHECK = '[[check]]\nname = "sum"\nrun = "python3 check.py"\n'
@@ -190,6 +190,8 @@ async def test_a_disk_that_is_full_when_files_are_put_back_stops_the_session_unt
         assert ((await desk.state(name)).trial is not None, file.read_text()) == (True, "one\n2\nthree\n")
         with pytest.raises(EffectError, match="No space left"):
             await desk.merge(name)
+        with pytest.raises(EffectError, match="No space left"):
+            await desk.holding(name, lambda it: committing.commit(it, "", "a test", confirmed=True))
         turns = len(desk.of("turn.started"))
         await desk.runtime.prompt(ids.SessionId(name), "Go on", "a test")
         failed = await desk.event("failure.recorded")

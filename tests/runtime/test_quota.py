@@ -100,6 +100,15 @@ async def test_what_others_write_ends_nothing(ended):
     watching.cancel()
 
 
+async def test_room_that_others_make_is_not_the_sessions(ended):
+    disk = Disk(1000 * MB, 10 * MB)
+    watching = await watched(disk, ended, 100 * MB)
+    await disk.change(free=5000 * MB, size=10 * MB)
+    await disk.change(free=4800 * MB, size=210 * MB)
+    assert ended
+    watching.cancel()
+
+
 async def test_nothing_takes_the_last_of_the_disk_even_without_a_limit(ended):
     disk = Disk(quota.FLOOR_BYTES + MB, 0)
     watching = await watched(disk, ended, None)

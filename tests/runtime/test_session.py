@@ -1,11 +1,14 @@
 """One session: prompts in turn, pause, resume and stop; its failures stay its own."""
 
 import asyncio
+import errno
 
 import pytest
 
 from agentos_lsp.domain import approval, ids
 from agentos_lsp.domain.errors import EffectError, UserError
+from agentos_lsp.effects.process import commands as process_commands
+from agentos_lsp.runtime import commands
 from tests.runtime import support
 
 TREE = """\
@@ -98,6 +101,21 @@ async def test_what_starts_commands_is_ready_before_the_first(house):
         assert desk.of("command.started") == []
         await desk.runtime.stop(one(name), "a test")
         assert processes.hold is None
+
+
+async def test_a_cage_that_cannot_be_made_ahead_does_not_end_the_session(house, monkeypatch):
+    async def fail(_self):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(process_commands.Processes, "open", fail)
+    async with house.open() as desk:
+        name = await desk.begin([{"run": "touch a"}])
+        asked = await desk.question(name)
+        await asyncio.sleep(commands.AHEAD_AFTER_S * 2)
+        await desk.answer(name, asked)
+        await desk.event("turn.finished")
+        await desk.runtime.prompt(one(name), "More", "a test")
+        await desk.event("turn.finished", 2)
 
 
 async def test_stop_withdraws_the_question_and_a_late_answer_does_not_count(house):

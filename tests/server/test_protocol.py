@@ -19,7 +19,7 @@ PROMISED = {
     "agentos.session.merge": ("merge", ["session"], ["strategy", "into", "message", "runChecks"]),
     "agentos.session.previewMerge": ("observe", ["session"], ["strategy", "into"]),
     "agentos.session.undoMerge": ("merge", ["session"], []),
-    "agentos.session.discard": ("merge", ["session"], ["confirm"]),
+    "agentos.session.discard": ("merge", ["session"], ["confirm", "shown"]),
     "agentos.checkpoint.take": ("steer", ["session"], ["note"]),
     "agentos.checkpoint.list": ("observe", ["session"], []),
     "agentos.session.commit": ("approve", ["session"], ["message", "confirm"]),

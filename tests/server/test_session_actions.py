@@ -1,5 +1,7 @@
 """A session as a whole is dealt with on its heading, by code actions alone."""
 
+from pathlib import Path
+
 from agentos_lsp.domain import ids
 from tests.server import runtime_support
 from tests.server.runtime_support import page
@@ -61,6 +63,19 @@ async def test_what_the_policy_asks_about_is_committed_once_it_was_seen(tmp_path
             "policy.secret"
         ]
         assert (await act(screen, session, f"Commit 1 file of {session}, with 1 finding"))["committed"] is True
+
+
+async def test_a_discard_that_was_offered_before_more_came_is_refused(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, {"read": "a.txt"})
+        now = await house.done(session)
+        (offered,) = await screen.actions(page(session), 0)
+        assert offered["title"] == f"Discard {session} (nothing of its own)"
+        (Path(now.worktree.folder) / "precious.txt").write_text("mine\n")
+        arguments = offered["command"]["arguments"][0]
+        refused = await screen.refusal("agentos.session.discard", arguments)
+        assert "1 uncommitted file" in refused.message
+        assert (Path(now.worktree.folder) / "precious.txt").exists()
 
 
 async def test_an_editor_that_may_only_look_is_offered_nothing(tmp_path):

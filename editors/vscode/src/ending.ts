@@ -57,7 +57,8 @@ export async function merge(server: Server, session: string): Promise<void> {
 /** Commits what stands in the worktree; returns whether it is committed. What the policy asks about is shown first. */
 export async function commit(server: Server, session: string): Promise<boolean> {
   let told = await server.ask('agentos.session.commit', { session });
-  if (told?.committed === false && told.kind === 'unconfirmed') {
+  // Asked again for as long as something is found that was not among what was shown.
+  while (told?.committed === false && told.kind === 'unconfirmed') {
     const options = { modal: true, detail: words(told.findings) };
     const chosen = await vscode.window.showWarningMessage('The policy asks about this. Commit it?', options, 'Commit');
     if (chosen !== 'Commit') {

@@ -80,6 +80,7 @@ export interface RestoreCheckpoint extends OneSession {
 }
 
 export interface DiscardSession extends OneSession {
+  shown?: string;
   confirm?: boolean;
 }
 
