@@ -12,12 +12,24 @@ await run(async (code) => {
   const { page, seen } = code;
   const licence = path.join(process.env.E2E_CLONE, 'LICENSE');
   const lines = (file) => fs.readFileSync(file, 'utf8').split('\n');
-  /** Presses a button that a row shows under the mouse. */
-  const press = (row, title) =>
-    code.again(async () => {
-      await code.row(row).hover({ timeout: 10_000 });
-      await code.row(row).locator(`.actions [aria-label="${title}"]`).click({ timeout: 10_000 });
+  /** Presses a button that a row shows under the mouse, again where the row was just being replaced, until it is done. */
+  const press = async (row, title, done) => {
+    let pressed = false;
+    await code.again(async () => {
+      if (!pressed || !(await done())) {
+        await code.row(row).hover({ timeout: 10_000 });
+        await code.row(row).locator(`.actions [aria-label="${title}"]`).click({ timeout: 10_000 });
+        pressed = true;
+        for (const end = Date.now() + 10_000; !(await done()); ) {
+          if (Date.now() > end) {
+            throw new Error(`${title} on ${row} did nothing`);
+          }
+          await page.waitForTimeout(100);
+        }
+      }
     });
+  };
+  const gone = (row) => async () => (await code.row(row).count()) === 0;
   /** Chooses in the menu of a row. */
   const choose = (row, title) =>
     code.again(async () => {
@@ -42,31 +54,28 @@ await run(async (code) => {
   await code.command('AgentOS: Start a Session');
   await code.answer('Start a Session', TASK);
   // The commit asks for the check of a policy that is not trusted.
-  await press(CHECK, 'Approve Once');
+  await press(CHECK, 'Approve Once', gone(CHECK));
   await code.row('To Review').waitFor();
   // The page, which has no focus, offers no answer any more.
   await code.lens('Approve once').waitFor({ state: 'detached' });
 
   await unfold(TASK);
   await unfold('LICENSE');
-  await press('@@ line 1,', 'Accept the Hunk');
-  await code.until('the hunk in the person\'s file', () => lines(licence)[0] === 'MIT License (edited by an agent)');
+  await press('@@ line 1,', 'Accept the Hunk', async () => lines(licence)[0] === 'MIT License (edited by an agent)');
   await code.row('accepted').waitFor();
   seen.accepted = await code.row('accepted').innerText();
-  await press('@@ line 2', 'Reject the Hunk');
-  await code.row('@@ line 2').waitFor({ state: 'detached' });
+  await press('@@ line 2', 'Reject the Hunk', gone('@@ line 2'));
   seen.kept = await code.row('LICENSE').innerText();
   seen.person = lines(licence).filter((line) => line.includes('OTHER DEALINGS')).map((line) => line.includes('ANY'));
   await code.picture('vscode-review');
 
   await choose('note.txt', 'Ask for a Change of the File…');
   await code.answer('Ask for a Change', 'Make it better');
-  await press(CHECK, 'Approve Once');
+  await press(CHECK, 'Approve Once', gone(CHECK));
   await code.row('To Review').waitFor();
   await unfold(TASK);
-  await press('note.txt', 'Accept the File');
   const note = path.join(process.env.E2E_CLONE, 'docs', 'note.txt');
-  await code.until('the file', () => fs.existsSync(note));
+  await press('note.txt', 'Accept the File', async () => fs.existsSync(note));
   seen.note = lines(note)[0];
 
   await choose(TASK, 'Take a Checkpoint of a Session…');

@@ -18,6 +18,7 @@ export type Condition = 'starting' | 'connected' | 'missing' | 'old' | 'stopped'
 const CONTENT = TextDocumentContentRequest.method;
 
 const STOP_TIMEOUT_MS = 5000;
+const SETTLED_MS = 500;
 
 const INSTALL = 'pipx install --force .';
 
@@ -25,13 +26,22 @@ export class Server implements vscode.Disposable {
   private readonly told = new vscode.EventEmitter<Event>();
   private readonly turned = new vscode.EventEmitter<Condition>();
   private readonly log = vscode.window.createOutputChannel('AgentOS', { log: true });
-  /** A document that was filled anew has carried its marks to wrong lines; they are put where the server says. */
+  /**
+   * A document that was filled anew has carried its marks to wrong lines; they are put where the server says. VS Code may
+   * apply two fillings at once, one on top of the other: once it is quiet, the document is held against the server's again.
+   */
   private readonly marks = vscode.workspace.onDidChangeTextDocument(({ document: { uri } }) => {
-    const marks = uri.scheme === 'agentos' ? this.client?.diagnostics?.get(uri) : undefined;
+    if (uri.scheme !== 'agentos') {
+      return;
+    }
+    const marks = this.client?.diagnostics?.get(uri);
     if (marks !== undefined) {
       this.client?.diagnostics?.set(uri, marks);
     }
+    clearTimeout(this.settling.get(uri.toString()));
+    this.settling.set(uri.toString(), setTimeout(() => this.settle(uri), SETTLED_MS));
   });
+  private readonly settling = new Map<string, NodeJS.Timeout>();
   /** What changed while a document was being opened was told to nobody, so a document that is open is read again. */
   private readonly opened = vscode.workspace.onDidOpenTextDocument(({ uri }) => this.readAgain(uri));
   private readonly copy: PrivateCopy;
@@ -98,6 +108,7 @@ export class Server implements vscode.Disposable {
     this.copy.dispose();
     await this.turn.then(() => this.stop());
     this.marks.dispose();
+    this.settling.forEach((timer) => clearTimeout(timer));
     this.opened.dispose();
     this.told.dispose();
     this.turned.dispose();
@@ -179,6 +190,11 @@ export class Server implements vscode.Disposable {
       this.readAgain(uri);
     }
     return false;
+  }
+
+  private settle(uri: vscode.Uri): void {
+    this.settling.delete(uri.toString());
+    this.readAgain(uri);
   }
 
   private readAgain(uri: vscode.Uri): void {
