@@ -81,8 +81,8 @@ def test_a_page_shows_what_waits_first_and_each_anchor_stands_on_its_line():
         ("approval", "a1", "- [a1] make"),
         ("call", "c1", "- run make [waiting]"),
     ]
-    assert page.at(11) == page.anchors[2]
-    assert page.at(0) is None
+    assert page.at(11) == page.anchors[3]
+    assert (page.at(0), page.at(1)) == (page.anchors[0], None)
 
 
 def test_an_agent_cannot_write_a_page():
