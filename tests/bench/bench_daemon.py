@@ -290,8 +290,10 @@ async def main(rounds):
             for one in more:
                 one.writer.close()
             await measure_hearing(folder / "many", clients)
+            for one in clients[10:]:
+                one.writer.close()
             await measure_fan_out(folder / "fan", clients[:10])
-            for one in clients:
+            for one in clients[:10]:
                 one.writer.close()
             forwarder.stdin.close()
             await forwarder.wait()
