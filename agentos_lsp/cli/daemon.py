@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import gc
 import logging
 import logging.handlers
 import os
@@ -149,9 +148,7 @@ def _run(arguments: argparse.Namespace, where: address.Address) -> int:
         forward.say(str(error))
         return 1
     wire.prewarm()
-    # What is there now stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
+    wiring.settle()
 
     async def serve() -> None:
         async with supervisor.Runtime(parts) as runtime:

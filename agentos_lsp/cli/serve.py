@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"agentos-lsp: {error}", file=sys.stderr)
         return 1
     wire.prewarm()
+    wiring.settle()
     return asyncio.run(_serve(channel, parts))
 
 

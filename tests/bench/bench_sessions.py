@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from agentos_lsp.cli import wiring
 from agentos_lsp.effects.git import changes, commits, repository, trash, worktrees
 
 GIT = {
@@ -61,9 +62,10 @@ def generate(root: Path, files: int) -> None:
 
 
 class Clock:
-    """Times pieces of work, and the longest moment in which no other thread could run."""
+    """Times pieces of work, and the longest moment in which no other thread could run, in a process like a server's."""
 
     def __init__(self) -> None:
+        wiring.settle()
         self.took: dict[str, list[float]] = {}
         self.froze: dict[str, float] = {}
 
