@@ -105,30 +105,25 @@ def attributes(repository: Repository, common_dir: str, files: Iterable[tuple[by
 
 def _refuse_split_index(repository: Repository) -> None:
     # Source: gitformat-index, "Split index": its other part is a file of that name beside it.
-    if not any(Path(repository.path).glob("sharedindex.*")):
-        return
-    try:
-        repository.index.read()
-    except pygit2.GitError as error:
-        if "extension" not in str(error):
-            raise
-        raise UserError(
-            "The checkout uses a split index, which sessions cannot read.",
-            "Run `git update-index --no-split-index` and try again.",
-        ) from error
+    if any(Path(repository.path).glob("sharedindex.*")):
+        what, mend = "The checkout uses a split index", "git update-index --no-split-index"
+        _refuse_unread_index(repository, what, mend)
 
 
 def _refuse_sparse_index(repository: Repository) -> None:
     # Source: gitformat-index, "Sparse Directory Entries": folders stand for what is below them.
+    what, mend = "The checkout is sparse and has a sparse index", "git sparse-checkout reapply --no-sparse-index"
+    _refuse_unread_index(repository, what, mend)
+
+
+def _refuse_unread_index(repository: Repository, what: str, mend: str) -> None:
+    """Refuses an index that libgit2 cannot read for an extension; says what it is, and the command that ends it."""
     try:
         repository.index.read()
     except pygit2.GitError as error:
         if "extension" not in str(error):
             raise
-        raise UserError(
-            "The checkout is sparse and has a sparse index, which sessions cannot read.",
-            "Run `git sparse-checkout reapply --no-sparse-index` and try again.",
-        ) from error
+        raise UserError(f"{what}, which sessions cannot read.", f"Run `{mend}` and try again.") from error
 
 
 def attribute_files(config: pygit2.Config, common_dir: str) -> tuple[list[bytes], list[bytes]]:
