@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from agentos_lsp.domain.command import options
+from agentos_lsp.domain.command import options, secrets
 from agentos_lsp.domain.command.effects import Deletes, Executes, ReadsOnly, Writes
 from agentos_lsp.domain.command.families import rows
 from agentos_lsp.domain.command.invocation import Known
@@ -107,6 +107,7 @@ def _extraction(parsed: options.Parsed, invocation: Invocation) -> Iterator[Effe
     """Where the members go: below `-C`, or anywhere with absolute names."""
     if parsed.has("--to-stdout"):
         yield ReadsOnly()
+        yield from rows.reads(invocation, tuple(one for one in parsed.operands if secrets.is_named(rows.text_of(one))))
         return
     folders = parsed.values("--directory") or (Known("."),)
     yield from (Writes(rows.target(invocation, folder)) for folder in folders)

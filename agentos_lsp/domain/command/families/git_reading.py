@@ -263,9 +263,12 @@ def _rest(verb: str, parsed: options.Parsed, invocation: Invocation, spec: str) 
         for operand in parsed.operands[verb == "grep" :]:
             # Outside the repository, or with --no-index, these read any file.
             yield Reads(rows.target(invocation, operand))
+    fed = invocation.stdin if verb == "cat-file" and parsed.has("--batch", "--batch-command") else ""
+    if fed is None:
+        yield Unrecognised(f"what git {verb} is told to show cannot be known")
     if verb in _SHOWS or parsed.has(*_PATCHES):
         # A commit has the contents of a file too: `COMMIT:PATH`, `-L RANGE:PATH`, or a path whose patches are shown.
-        for operand in (*parsed.operands, *parsed.values("-L")):
+        for operand in (*parsed.operands, *parsed.values("-L"), *map(Known, (fed or "").split())):
             path = rows.text_of(operand).rpartition(":")[2]
             if secrets.is_named(path):
                 yield Reads(rows.target(invocation, Known(path)))
