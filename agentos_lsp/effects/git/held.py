@@ -147,9 +147,11 @@ def among(worktree: Worktree, paths: Iterable[str], commits: Iterable[str], git_
     with opening.attempting("look which files pass through a filter"):
         main, apart = opening.repository(worktree.common_dir), opening.repository(git_dir or worktree.common_dir)
         outside = features.attribute_files(main.config, worktree.common_dir)
-        sides = [_of_tree(main, outside, trees.tree_of(main, worktree.base))]
+        tree = trees.tree_of(main, worktree.base)
+        sides = [_of_tree(main, outside, tree)]
         sides += [
-            _of_tree(apart, outside, trees.tree_of(apart, one), main, largest=LARGEST_ATTRIBUTES) for one in commits
+            _of_tree(apart, outside, trees.tree_of(apart, one), main, LARGEST_ATTRIBUTES, trees.Lookup(main, tree))
+            for one in commits
         ]
         holding = Holding(main.config, sides, recorded(worktree))
         return {path: why for path in paths if (why := holding.why(os.fsencode(path)))}
@@ -202,13 +204,15 @@ def _of_tree(
     tree: bytes,
     settings: Repository | None = None,
     largest: int | None = None,
+    base: trees.Lookup | None = None,
 ) -> attributes.Attributes:
     lookup = trees.Lookup(repository, tree)
 
     def read(folder: bytes) -> bytes | None:
         entry = lookup.file(_within(folder))
         data = blobs.read(repository, entry.oid) if entry is not None and entry.mode in trees.REGULAR else None
-        if data is not None and largest is not None and len(data) > largest:
+        is_new = base is None or base.file(_within(folder)) != entry
+        if data is not None and largest is not None and len(data) > largest and is_new:
             reason = f"it is larger than {largest} bytes"
             raise EffectError("git", f"read {os.fsdecode(_within(folder))}", reason, retry_may_help=False)
         return data

@@ -41,3 +41,11 @@ def test_a_macro_in_quotes_and_a_line_that_ends_in_a_nul_hold_as_git_has_it(filt
         write(Path(worktree.folder), "big.up", "changed\n")
         (change,) = changes.changes(worktree, worktree.base)
         assert change.held.startswith("kept by the filter upper: ")
+
+
+def test_a_large_attribute_file_that_the_base_has_already_refuses_no_commit(filtered):
+    filtered.place.commit(**{".gitattributes": "# long\n" * 10_000 + "*.up filter=upper\n"})
+    worktree = filtered.session()
+    write(Path(worktree.folder), "a.txt", "other\n")
+    staged = commits.stage_tree(worktree, ["a.txt"])
+    assert held.among(worktree, ["a.txt"], [staged.tree]) == {}
