@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -132,8 +133,14 @@ async def rest(runtime: Runtime, name: SessionId) -> dict[SessionId, Losses]:
     return {other: await runtime.losses(other) for other in others}
 
 
-async def keep(runtime: Runtime, name: SessionId, by: str) -> dict[SessionId, Losses]:
+async def keep(runtime: Runtime, name: SessionId, by: str, seen: str | None = None) -> dict[SessionId, Losses]:
     """Keeps one session and discards the others on its task; each can be had back for 30 days.
+
+    Args:
+        runtime: Where they are.
+        name: The one to keep.
+        by: Who asks.
+        seen: What `shown` said of the losses that they have been shown; None for who has been shown none.
 
     Raises:
         UserError: See `rest`; or it ended while others were discarded.
@@ -141,6 +148,9 @@ async def keep(runtime: Runtime, name: SessionId, by: str) -> dict[SessionId, Lo
     group = (await runtime.state(name)).group
     async with runtime.keeping[group or name]:
         lost = await rest(runtime, name)
+        if seen not in {None, shown(lost)}:
+            message = f"Keeping {name} would discard something else by now: {words(lost)}."
+            raise UserError(message, "Look at the comparison again.")
         for other in lost:
             kept = await runtime.state(name)
             if not kept.is_live and kept.ended != "merged":
@@ -148,6 +158,12 @@ async def keep(runtime: Runtime, name: SessionId, by: str) -> dict[SessionId, Lo
                 raise UserError(message, "Look at the comparison again.")
             await runtime.discard(other, by)
         return lost
+
+
+def shown(lost: Mapping[SessionId, Losses]) -> str:
+    """Returns what stands for exactly these losses: a person who confirms says with it what they have been shown."""
+    rows = [(name, it.commits, it.uncommitted) for name, it in sorted(lost.items())]
+    return hashlib.sha256(repr(rows).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def words(lost: Mapping[SessionId, Losses]) -> str:

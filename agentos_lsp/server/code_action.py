@@ -144,7 +144,7 @@ async def _keep(runtime: Runtime, anchor: review.Anchor) -> list[lsp.Command]:
         lost = await attempts.rest(runtime, ids.SessionId(anchor.session))
     except AgentosError:
         return []
-    kept = {"session": anchor.session, "confirm": True}
+    kept = {"session": anchor.session, "confirm": True, "shown": attempts.shown(lost)}
     title = f"Keep {anchor.session} and discard {attempts.words(lost)}"
     return [lsp.Command(title, "agentos.session.keep", arguments=[kept])]
 

@@ -146,11 +146,17 @@ async def _discard(client: Client, wanted: protocol.DiscardSession) -> object:
     session = ids.SessionId(wanted.session)
     runtime = client.runtime
     if wanted.confirm and wanted.shown is not None:
-        now = attempts.words({session: await runtime.losses(session)})
-        if now != wanted.shown:
-            raise UserError(f"Discarding would lose something else by now: {now}.", "Look at the session again.")
+        now = {session: await runtime.losses(session)}
+        if attempts.shown(now) != wanted.shown:
+            message = f"Discarding would lose something else by now: {attempts.words(now)}."
+            raise UserError(message, "Look at the session again, and stop it first if it works.")
     lost = await (runtime.discard(session, client.name) if wanted.confirm else runtime.losses(session))
-    return {"discarded": wanted.confirm, "commits": list(lost.commits), "uncommitted": list(lost.uncommitted)}
+    return {
+        "discarded": wanted.confirm,
+        "commits": list(lost.commits),
+        "uncommitted": list(lost.uncommitted),
+        "shown": attempts.shown({session: lost}),
+    }
 
 
 async def _decide(client: Client, wanted: protocol.DecideApproval) -> object:

@@ -117,12 +117,14 @@ class CommitSession(OneSession):
 
     message: Prose = ""
     confirm: bool = False
+    shown: str | None = None
 
 
 class KeepSession(OneSession):
     """Keeps one of several sessions on a task; without `confirm` it only says what discarding the others loses."""
 
     confirm: bool = False
+    shown: str | None = None
 
 
 class TakeCheckpoint(OneSession):

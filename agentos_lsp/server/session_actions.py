@@ -42,7 +42,7 @@ async def _endings(client: Client, now: SessionState) -> list[lsp.Command]:
         lost = await client.runtime.losses(session)
     except AgentosError:
         return []  # its repository is gone, or another server holds it
-    named: dict[str, object] = {"session": session}
+    named: dict[str, object] = {"session": session, "shown": attempts.shown({session: lost})}
     found: list[lsp.Command] = []
     if lost.uncommitted and client.may("approve"):
         seen = sum(one.action == "review" for one in review.standing(now))
@@ -53,8 +53,7 @@ async def _endings(client: Client, now: SessionState) -> list[lsp.Command]:
     if client.may("merge"):
         if now.commits and not lost.uncommitted and now.base_branch:
             title = f"Merge {session} into {now.base_branch}"
-            found.append(lsp.Command(title, "agentos.session.merge", arguments=[named]))
-        shown = attempts.words({session: lost})
-        agreed = {**named, "confirm": True, "shown": shown}
-        found.append(lsp.Command(f"Discard {shown}", "agentos.session.discard", arguments=[agreed]))
+            found.append(lsp.Command(title, "agentos.session.merge", arguments=[{"session": session}]))
+        title = f"Discard {attempts.words({session: lost})}"
+        found.append(lsp.Command(title, "agentos.session.discard", arguments=[{**named, "confirm": True}]))
     return found

@@ -106,6 +106,11 @@ async def _conflict(client: Client, wanted: protocol.OpenConflict) -> object:
 async def _commit(client: Client, wanted: protocol.CommitSession) -> object:
     async def act(one: Session) -> committing.Committed | committing.NotCommitted:
         with one.hold():
+            if wanted.shown is not None:
+                now = await client.runtime.losses(one.id)
+                if attempts.shown({one.id: now}) != wanted.shown:
+                    message = f"By now there are {len(now.uncommitted)} files to commit, and not those that were shown."
+                    raise UserError(message, "Look at the session again.")
             return await committing.commit(one, wanted.message, client.name, confirmed=wanted.confirm)
 
     done = await client.runtime.on(ids.SessionId(wanted.session), act)
@@ -124,12 +129,13 @@ def _findings(found: Iterable[policy.Finding]) -> list[dict[str, object]]:
 async def _keep(client: Client, wanted: protocol.KeepSession) -> object:
     name = ids.SessionId(wanted.session)
     runtime = client.runtime
-    lost = await (attempts.keep(runtime, name, client.name) if wanted.confirm else attempts.rest(runtime, name))
+    keep = attempts.keep(runtime, name, client.name, wanted.shown) if wanted.confirm else attempts.rest(runtime, name)
+    lost = await keep
     rows = [
         {"session": other, "commits": list(it.commits), "uncommitted": list(it.uncommitted)}
         for other, it in lost.items()
     ]
-    return {"kept": name, "discarded": wanted.confirm, "sessions": rows}
+    return {"kept": name, "discarded": wanted.confirm, "sessions": rows, "shown": attempts.shown(lost)}
 
 
 async def _undo(client: Client, wanted: protocol.OneSession) -> object:

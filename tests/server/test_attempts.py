@@ -127,3 +127,17 @@ async def test_where_one_cannot_start_those_before_it_are_named_and_go_on(tmp_pa
         assert error.data["hint"] == "Those go on. Make some."
         for session in begun:
             assert (await house.done(session)).group == begun[0]
+
+
+async def test_a_keep_that_was_offered_before_more_came_is_refused(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        answer = await started(house, screen, 2, {"read": "a.txt"})
+        kept, other = answer["sessions"]
+        lines = (await screen.content(answer["page"])).split("\n")
+        (offered,) = await screen.actions(answer["page"], lines.index(f"- {kept} [idle]"))
+        assert offered["title"] == f"Keep {kept} and discard {other} (nothing of its own)"
+        precious = Path((await house.done(other)).worktree.folder, "precious.txt")
+        precious.write_text("mine\n")  # noqa: ASYNC240 - a test
+        refused = await screen.refusal("agentos.session.keep", offered["command"]["arguments"][0])
+        assert "1 uncommitted file" in refused.message
+        assert precious.exists()  # noqa: ASYNC240

@@ -104,9 +104,14 @@ async def test_a_discard_shows_first_what_would_be_lost(tmp_path):
         now = await house.done(session)
         lost = {"commits": [now.head], "uncommitted": ["m.txt"]}
         one = {"session": session}
-        assert await screen.command("agentos.session.discard", one) == {"discarded": False, **lost}
+        told = await screen.command("agentos.session.discard", one)
+        lost["shown"] = told["shown"]
+        assert told == {"discarded": False, **lost}
         assert (await screen.command("agentos.session.show", one))["status"] == "idle"
-        assert await screen.command("agentos.session.discard", {**one, "confirm": True}) == {"discarded": True, **lost}
+        assert await screen.command("agentos.session.discard", {**one, "confirm": True, "shown": told["shown"]}) == {
+            "discarded": True,
+            **lost,
+        }
         await house.until(session, lambda now: now.worktree is None)
         assert house.git("worktree", "list", "--porcelain").count("worktree ") == 1
         error = await screen.refusal("agentos.session.merge", one)

@@ -71,11 +71,16 @@ async def test_a_discard_that_was_offered_before_more_came_is_refused(tmp_path):
         now = await house.done(session)
         (offered,) = await screen.actions(page(session), 0)
         assert offered["title"] == f"Discard {session} (nothing of its own)"
-        (Path(now.worktree.folder) / "precious.txt").write_text("mine\n")
+        precious = Path(now.worktree.folder) / "precious.txt"
+        precious.write_text("mine\n")
         arguments = offered["command"]["arguments"][0]
         refused = await screen.refusal("agentos.session.discard", arguments)
         assert "1 uncommitted file" in refused.message
-        assert (Path(now.worktree.folder) / "precious.txt").exists()
+        told = await screen.command("agentos.session.discard", {"session": session})
+        precious.rename(precious.with_name("another.txt"))  # as many files, and others
+        again = {"session": session, "confirm": True, "shown": told["shown"]}
+        assert "something else by now" in (await screen.refusal("agentos.session.discard", again)).message
+        assert precious.with_name("another.txt").exists()
 
 
 async def test_an_editor_that_may_only_look_is_offered_nothing(tmp_path):
@@ -86,3 +91,14 @@ async def test_an_editor_that_may_only_look_is_offered_nothing(tmp_path):
             await house.done(session)
         async with runtime_support.connected(house, options=options) as screen:
             assert await screen.actions(page(session), 0) == []
+
+
+async def test_a_commit_that_was_offered_before_more_came_is_refused(tmp_path):
+    async with runtime_support.sitting(tmp_path) as (house, screen):
+        session = await screen.start(house, EDIT)
+        now = await house.done(session)
+        offered, _ = await screen.actions(page(session), 0)
+        assert offered["title"] == f"Commit 1 file of {session}"
+        (Path(now.worktree.folder) / "later.txt").write_text("later\n")
+        refused = await screen.refusal("agentos.session.commit", offered["command"]["arguments"][0])
+        assert "2 files" in refused.message

@@ -108,7 +108,7 @@ export async function keep(server: Server, session: string): Promise<void> {
   const question = `Keep ${session} and discard ${count(losses.sessions.length, 'other')}?`;
   const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail }, 'Keep');
   if (chosen === 'Keep') {
-    await server.ask('agentos.session.keep', { session, confirm: true });
+    await server.ask('agentos.session.keep', { session, confirm: true, shown: losses.shown });
   }
 }
 
@@ -121,7 +121,7 @@ export async function discard(server: Server, session: string): Promise<void> {
   const detail = lines.length > 0 ? `What would be lost:\n${lines.join('\n')}` : 'Nothing would be lost.';
   const chosen = await vscode.window.showWarningMessage(`Discard ${session}?`, { modal: true, detail }, 'Discard');
   if (chosen === 'Discard') {
-    await server.ask('agentos.session.discard', { session, confirm: true });
+    await server.ask('agentos.session.discard', { session, confirm: true, shown: losses.shown });
   }
 }
 

@@ -87,10 +87,12 @@ export interface DiscardSession extends OneSession {
 export interface CommitSession extends OneSession {
   message?: string;
   confirm?: boolean;
+  shown?: string;
 }
 
 export interface KeepSession extends OneSession {
   confirm?: boolean;
+  shown?: string;
 }
 
 export interface OpenConflict extends OneSession {
@@ -177,7 +179,7 @@ export interface Commands {
   'agentos.checkpoint.list': [OneSession, { checkpoints: Checkpoint[] }];
   'agentos.checkpoint.diff': [CompareCheckpoints, { uri: string; shown: boolean }];
   'agentos.checkpoint.restore': [RestoreCheckpoint, { undo: number; files: number; kept: string[] }];
-  'agentos.session.keep': [KeepSession, { sessions: LossesOfOne[] }];
+  'agentos.session.keep': [KeepSession, { sessions: LossesOfOne[]; shown: string }];
   'agentos.session.commit': [CommitSession, Committed | NotCommitted];
   'agentos.conflict.open': [OpenConflict, { base: string | null; ours: string | null; theirs: string | null }];
   'agentos.approval.decide': [DecideApproval, { counted: boolean; message: string }];
@@ -345,6 +347,7 @@ export interface Losses {
   discarded: boolean;
   commits: string[];
   uncommitted: string[];
+  shown: string;
 }
 
 export interface Orphan {
