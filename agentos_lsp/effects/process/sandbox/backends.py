@@ -85,7 +85,7 @@ class Namespaces:
     def cage(self, place: Place) -> Cage:
         """Works out the cage; the keeper makes it."""
         plan = plans.Plan(place)
-        wish = plans.wish(plan, place.limits, "keeper", user=self._user, landlock=landlock.abi() > 0)
+        wish = plans.wish(plan, place.limits, "keeper", user=self._user)
         return Cage((), wish, sealed=True)
 
 
@@ -112,7 +112,7 @@ class Bubblewrap:
     def cage(self, place: Place) -> Cage:
         """Works out the cage as arguments of `bwrap`. Source: bwrap(1), 0.8."""
         plan = plans.Plan(place)
-        wish = plans.wish(plan, place.limits, "wrapper", user=False, landlock=landlock.abi() > 0)
+        wish = plans.wish(plan, place.limits, "wrapper", user=False)
         arguments = [self._program, "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net"]
         arguments += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--as-pid-1"]
         arguments += ["--cap-drop", "ALL", "--ro-bind", "/", "/"]
@@ -167,7 +167,7 @@ class LandlockAlone:
         """Works out what the keeper restricts itself to."""
         if not landlock.abi():
             raise OSError("the kernel has no Landlock")
-        wish = plans.wish(plans.Plan(place), place.limits, "nobody", user=False, landlock=True)
+        wish = plans.wish(plans.Plan(place), place.limits, "nobody", user=False)
         return Cage((), wish, sealed=False)
 
 
@@ -185,7 +185,7 @@ class Seatbelt:
     def cage(self, place: Place) -> Cage:
         """Works out the profile."""
         plan = plans.Plan(place)
-        wish = plans.wish(plan, place.limits, "nobody", user=False, landlock=False)
+        wish = plans.wish(plan, place.limits, "nobody", user=False)
         return Cage(("/usr/bin/sandbox-exec", "-p", seatbelt.profile(plan)), {**wish, "seccomp": False}, sealed=False)
 
 

@@ -38,7 +38,7 @@ def confine(wish: dict[str, Any]) -> None:
         return
     kernel.drop_capabilities()
     kernel.forbid_new_privileges()
-    if wish["landlock"]:
+    if wish["landlock"]["governs"]:
         _restrict(wish)
     if wish["seccomp"]:
         seccomp.install()
@@ -56,11 +56,12 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _restrict(wish: dict[str, Any]) -> None:
-    rules = landlock.Rules(network=wish["landlock_network"])
-    for path in wish["readable"]:
+    asked = wish["landlock"]
+    rules = landlock.Rules(asked["governs"], network=asked["network"])
+    for path in asked["readable"]:
         rules.allow(path, landlock.READ)
-    for path in wish["listable"]:
+    for path in asked["listable"]:
         rules.allow(path, landlock.LIST)
-    for path in wish["writable"]:
+    for path in asked["writable"]:
         rules.allow(path)
     rules.enforce()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentos_lsp.domain.errors import UserError
-from agentos_lsp.effects.process.sandbox import seccomp, secrets
+from agentos_lsp.effects.process.sandbox import landlock, seccomp, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -370,7 +370,7 @@ def _listening() -> Iterable[str]:
     return sorted(os.path.realpath(path) for path in paths if path.startswith("/"))
 
 
-def wish(plan: Plan, limits: Limits, around: Around, *, user: bool, landlock: bool) -> dict[str, Any]:
+def wish(plan: Plan, limits: Limits, around: Around, *, user: bool) -> dict[str, Any]:
     """Returns what the keeper is to do to itself; see `inside.confine`.
 
     Args:
@@ -378,7 +378,6 @@ def wish(plan: Plan, limits: Limits, around: Around, *, user: bool, landlock: bo
         limits: What may be used up.
         around: Who makes the namespaces: the keeper, somebody around it, or nobody.
         user: Whether the keeper makes a user namespace.
-        landlock: Whether the kernel has Landlock.
     """
     caged = around != "nobody"
     # Without a namespace of their own, the processes of the whole user would be counted.
@@ -389,14 +388,28 @@ def wish(plan: Plan, limits: Limits, around: Around, *, user: bool, landlock: bo
         "steps": plan.steps if around == "keeper" else [],
         "processes": limits.processes,
         "limits": counted,
-        "landlock": landlock,
-        "landlock_network": not caged,
-        "readable": ["/"] if caged else list(plan.readable),
+        "landlock": _second_layer(plan, around, user=user),
+        "seccomp": seccomp.is_known(),
+    }
+
+
+def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
+    """Returns what Landlock is to hold, nothing where the kernel has none.
+
+    Alone it holds all that it can. In a cage, what can be read is what is there, and what can be written is what was
+    mounted so. Only for root in no user namespace are writes held twice: each holding costs a microsecond a file.
+    """
+    caged = around != "nobody"
+    owns_the_machine = around == "keeper" and not user
+    governs = landlock.EVERYTHING if not caged else landlock.WRITES if owns_the_machine else landlock.RARE
+    return {
+        "governs": governs if landlock.abi() else 0,
+        "network": not caged,
+        "readable": [] if caged else list(plan.readable),
         "listable": [] if caged else list(plan.listable),
         "writable": [
             *(one for one in plan.writable if caged or one not in plan.replaced),
             *(PRIVATE if caged else ()),
             *DEVICES,
         ],
-        "seccomp": seccomp.is_known(),
     }

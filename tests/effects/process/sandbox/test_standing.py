@@ -1,6 +1,7 @@
 """What is claimed is what a canary saw; a policy can demand more than there is, and then nothing starts."""
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from agentos_lsp.domain.errors import ConfigError, UserError
 from agentos_lsp.effects import config
-from agentos_lsp.effects.process.sandbox import backends, plan, seatbelt, seccomp, standing
+from agentos_lsp.effects.process.sandbox import backends, landlock, plan, seatbelt, seccomp, standing
 from tests.effects.process.sandbox.conftest import Jail
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the cages are those of Linux")
@@ -21,8 +22,8 @@ class Leaky:
     gaps = ("what it says of itself",)
 
     def cage(self, place):
-        wish = plan.wish(plan.Plan(place), place.limits, "nobody", user=False, landlock=False)
-        return backends.Cage((), wish, sealed=False)
+        wish = plan.wish(plan.Plan(place), place.limits, "nobody", user=False)
+        return backends.Cage((), {**wish, "landlock": {"governs": 0}}, sealed=False)
 
 
 class Missing:
@@ -44,6 +45,31 @@ def test_a_backend_is_believed_only_as_far_as_its_canary_came(tmp_path):
     assert {"writes outside the worktree", "reading secrets", "signals to other processes"} <= set(found.missing)
     assert found.passed_over[0] == "missing: there is none"
     assert list(tmp_path.iterdir()) == []
+
+
+@linux
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize(
+    ("around", "user", "governs"),
+    [
+        ("nobody", False, landlock.EVERYTHING),
+        ("keeper", True, landlock.RARE),
+        ("wrapper", False, landlock.RARE),
+        ("keeper", False, landlock.WRITES),
+    ],
+)
+def test_files_are_held_by_landlock_where_no_namespace_of_ones_own_holds_them(tmp_path, around, user, governs):
+    place = Jail(tmp_path, Leaky()).place
+    assert plan.wish(plan.Plan(place), place.limits, around, user=user)["landlock"]["governs"] == governs
+
+
+@linux
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces without one for users")
+def test_roots_own_cage_without_a_user_namespace_holds_everything_too(tmp_path):
+    found = standing.look(tmp_path, [backends.Namespaces(user=False)])
+    if found.backend is None:
+        pytest.skip(f"this machine cannot make it: {found.passed_over}")
+    assert (found.level, found.passed_over) == ("enforced", ())
 
 
 def test_a_machine_that_can_hold_nothing_says_so(tmp_path):
