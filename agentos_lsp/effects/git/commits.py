@@ -17,7 +17,7 @@ import pygit2
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import blobs, changes, opening, trees, worktrees
+from agentos_lsp.effects.git import blobs, changes, opening, staging, trees, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +136,7 @@ def commit(
         who = signature(author, at)
         text = with_trailers(message, trailers)
         with _locked_index(worktree):
-            _write_next_index(repository, worktree, list(trees.difference(repository, began, tree)), tree)
+            _write_next_index(repository, worktree, began, tree)
             made = repository.create_commit(None, who, who, text, pygit2.Oid(raw=tree), [pygit2.Oid(hex=staged.parent)])
             move_branch(repository, worktree.branch, staged.parent, made, f"commit: {text.partition(chr(10))[0]}")
             Path(_next(worktree)).replace(f"{worktree.admin_dir}/index")
@@ -154,7 +154,7 @@ def advance(worktree: Worktree, old: CommitId, new: CommitId, why: str) -> None:
         repository = opening.repository(worktree.common_dir, worktree.folder)
         before, after = trees.tree_of(repository, old), trees.tree_of(repository, new)
         with _locked_index(worktree):
-            _write_next_index(repository, worktree, list(trees.difference(repository, before, after)), after)
+            _write_next_index(repository, worktree, before, after)
             move_branch(repository, worktree.branch, old, pygit2.Oid(hex=new), why)
             Path(_next(worktree)).replace(f"{worktree.admin_dir}/index")
 
@@ -224,22 +224,8 @@ def _locked_index(worktree: Worktree) -> Iterator[None]:
         Path(_next(worktree)).unlink(missing_ok=True)
 
 
-def _write_next_index(
-    repository: Repository,
-    worktree: Worktree,
-    rows: Sequence[tuple[bytes, trees.Entry | None, trees.Entry | None]],
-    tree: bytes,
-) -> None:
+def _write_next_index(repository: Repository, worktree: Worktree, old: bytes, new: bytes) -> None:
     """Writes the worktree's index with what is committed, beside it; what else the agent staged is kept."""
-    Path(_next(worktree)).unlink(missing_ok=True)
-    try:
-        worktrees.copy_index(worktree, Path(_next(worktree)).name)
-        index = opening.Index(_next(worktree))
-    except (OSError, pygit2.GitError):
-        # Whatever the agent did to its index, one that says what is committed is right.
-        Path(_next(worktree)).unlink(missing_ok=True)
-        index = opening.Index(_next(worktree))
-        index.read_tree(repository[pygit2.Oid(raw=tree)].peel(pygit2.Tree))
-        rows = ()
-    trees.stage(index, rows)
-    index.write()
+    data = staging.staged(repository, worktrees.read_index(worktree), old, new, _next(worktree))
+    with Path(_next(worktree)).open("xb") as file:
+        file.write(data)

@@ -13,7 +13,6 @@ Source: gitrepository-layout; git-config(1), "Syntax".
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import itertools
 import os
@@ -27,7 +26,7 @@ import pygit2
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import beneath, foreign, opening, trash, trees, worktrees
+from agentos_lsp.effects.git import beneath, foreign, opening, staging, trash, trees, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -251,28 +250,12 @@ class Hold:
     def _follow(self, old: CommitId, new: CommitId) -> None:
         repository = opening.repository(self._worktree.common_dir)
         before, after = trees.tree_of(repository, old), trees.tree_of(repository, new)
-        path = f"{self._private.folder}/index-next"
-        Path(path).unlink(missing_ok=True)
         seen = beneath.read(self._root, b"index", _LARGEST_INDEX)
-        index = opening.Index(path)
-        rows = list(trees.difference(repository, before, after))
-        try:
-            if seen is None or seen.data is None or seen.mode == trees.LINK:
-                raise FileNotFoundError(errno.ENOENT, "there is no index")
-            _check_index(seen.data)
-            Path(path).write_bytes(seen.data)
-            index.read()
-        except (OSError, pygit2.GitError):
-            # Whatever the agent did to its index, one that says what is committed is right.
-            Path(path).unlink(missing_ok=True)
-            index = opening.Index(path)
-            index.read_tree(repository[pygit2.Oid(raw=after)].peel(pygit2.Tree))
-            rows = []
-        trees.stage(index, rows)
-        index.write()
-        data = Path(path).read_bytes()
-        Path(path).unlink()
-        _put(self._root, "index", data)
+        data = seen.data if seen is not None and seen.mode != trees.LINK else None
+        if data is not None and not _is_index(data):
+            data = None
+        scratch = f"{self._private.folder}/index-next"
+        _put(self._root, "index", staging.staged(repository, data, before, after, scratch))
         self.move(new)
 
     def move(self, to: CommitId) -> None:
@@ -281,15 +264,10 @@ class Hold:
         _note_agreed(self._private, to)
 
 
-def _check_index(data: bytes) -> None:
-    """Refuses bytes that git has not written whole, before a parser in C sees them. Source: gitformat-index.
-
-    Raises:
-        OSError: They are no index.
-    """
+def _is_index(data: bytes) -> bool:
+    """Tells whether git has written these bytes whole, before a parser in C sees them. Source: gitformat-index."""
     digest = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
-    if data[:4] != b"DIRC" or len(data) < 32 or data[-20:] not in {digest, bytes(20)}:
-        raise OSError(errno.EINVAL, "it is no index")
+    return data[:4] == b"DIRC" and len(data) >= 32 and data[-20:] in {digest, bytes(20)}
 
 
 def _lock(root: int, name: str, what: str) -> None:

@@ -5,7 +5,7 @@ Paths are bytes here; `os.fsdecode` at the door makes them text, with `surrogate
 
 from __future__ import annotations
 
-import os
+import bisect
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from pygit2.enums import ObjectType
 from agentos_lsp.domain.errors import EffectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from agentos_lsp.effects.git.opening import Repository
 
@@ -120,6 +120,7 @@ class Lookup:
         self._repository = repository
         self._tree = tree
         self._opened: dict[bytes, dict[bytes, Entry]] = {}
+        self._ordered: dict[bytes, list[bytes]] = {}
 
     def find(self, path: bytes) -> Entry | None:
         """Returns what the tree holds at a path, a folder included, or None."""
@@ -127,9 +128,7 @@ class Lookup:
         for name in path.split(b"/"):
             if entry.mode != FOLDER:
                 return None
-            if entry.oid not in self._opened:
-                self._opened[entry.oid] = entries(self._repository, entry.oid)
-            found = self._opened[entry.oid].get(name)
+            found = self._entries(entry.oid).get(name)
             if found is None:
                 return None
             entry = found
@@ -139,6 +138,41 @@ class Lookup:
         """Returns the file, link or submodule at a path, or None."""
         found = self.find(path)
         return None if found is None or found.mode == FOLDER else found
+
+    def before(self, path: bytes) -> bytes | None:
+        """Returns the last file, link or submodule that stands before a path in an index, None if none is found."""
+        found = None
+        at, tree = 0, self._tree
+        while True:
+            names = self._names(tree)
+            step = path.find(b"/", at) + 1
+            place = bisect.bisect_left(names, path[at : step or None])
+            if place:
+                found = path[:at] + names[place - 1], tree
+            inside = self._entries(tree).get(path[at : step - 1]) if step else None
+            if inside is None or inside.mode != FOLDER:
+                break
+            at, tree = step, inside.oid
+        while found is not None and found[0].endswith(b"/"):
+            name, tree = found
+            inside = self._entries(tree)[name[:-1].rpartition(b"/")[2]]
+            names = self._names(inside.oid)
+            found = (name + names[-1], inside.oid) if names else None
+        return found[0] if found is not None else None
+
+    def _entries(self, tree: bytes) -> dict[bytes, Entry]:
+        found = self._opened.get(tree)
+        if found is None:
+            found = self._opened[tree] = entries(self._repository, tree)
+        return found
+
+    def _names(self, tree: bytes) -> list[bytes]:
+        """Returns the names in a folder, those of folders with a slash, as they stand in an index."""
+        found = self._ordered.get(tree)
+        if found is None:
+            rows = self._entries(tree).items()
+            found = self._ordered[tree] = sorted(name + b"/" if row.mode == FOLDER else name for name, row in rows)
+        return found
 
 
 def edited(repository: Repository, tree: bytes | None, edits: Mapping[bytes, Entry | None]) -> bytes | None:
@@ -181,13 +215,3 @@ def written(repository: Repository, contents: Mapping[bytes, Entry]) -> bytes:
 def empty(repository: Repository) -> bytes:
     """Returns the name of the tree that holds nothing."""
     return written(repository, {})
-
-
-def stage(index: pygit2.Index, rows: Iterable[tuple[bytes, Entry | None, Entry | None]]) -> None:
-    """Puts in an index what each row of a difference ends with; what else is staged stays."""
-    for path, _, entry in rows:
-        name = os.fsdecode(path)
-        if entry is not None:
-            index.add(pygit2.IndexEntry(name, pygit2.Oid(raw=entry.oid), pygit2.enums.FileMode(entry.mode)))
-        elif name in index:
-            index.remove(name)

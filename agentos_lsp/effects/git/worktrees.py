@@ -13,7 +13,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pygit2
 
@@ -30,6 +30,7 @@ from agentos_lsp.effects.git import (
     opening,
     originals,
     spares,
+    staging,
     trash,
     trees,
     updating,
@@ -140,9 +141,10 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
         return False
     main = opening.repository(checkout.common_dir)
     try:
-        rows = list(trees.difference(main, trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)))
+        old, new = trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)
+        rows = list(trees.difference(main, old, new))
         # Attribute files change how others look, and submodules have folders of their own: those are made anew.
-        special = features.special_of(main, checkout.common_dir, trees.tree_of(main, worktree.base)).items()
+        special = features.special_of(main, checkout.common_dir, new).items()
         simple = not held.may_hold(main.config, features.attributes(main, checkout.common_dir, special)) and not any(
             path.endswith(b".gitattributes") or trees.SUBMODULE in {was.mode if was else 0, now.mode if now else 0}
             for path, was, now in rows
@@ -154,9 +156,9 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
         _brought_up(opening.repository(checkout.common_dir, worktree.folder), worktree, rows)
         for source, name in zip(spare.indexes, ("index", SNAPSHOT), strict=True):
             # The shelf may be on another file system than the repository.
-            shutil.move(source, f"{worktree.admin_dir}/{name}")
+            path = Path(shutil.move(source, f"{worktree.admin_dir}/{name}"))
             if rows:
-                _restage(f"{worktree.admin_dir}/{name}", rows)
+                path.write_bytes(staging.staged(main, path.read_bytes(), old, new, f"{path}-next"))
     except (OSError, pygit2.GitError, KeyError):
         trash.delete(worktree.folder)
         for name in ("index", SNAPSHOT):
@@ -167,10 +169,7 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
     return True
 
 
-_Row = tuple[bytes, "trees.Entry | None", "trees.Entry | None"]
-
-
-def _brought_up(repository: Repository, worktree: Worktree, rows: list[_Row]) -> None:
+def _brought_up(repository: Repository, worktree: Worktree, rows: list[staging.Row]) -> None:
     """Writes the difference between the spare's commit and the session's, into files that no agent has touched."""
     root = beneath.open_folder(worktree.folder)
     try:
@@ -182,14 +181,6 @@ def _brought_up(repository: Repository, worktree: Worktree, rows: list[_Row]) ->
                 updating.put(repository, root, path, now)
     finally:
         os.close(root)
-
-
-def _restage(path: str, rows: list[_Row]) -> None:
-    """Stages the difference; without stat data, so that whoever asks compares those files by content."""
-    index = opening.Index(path)
-    index.read()
-    trees.stage(index, rows)
-    index.write()
 
 
 def _filled(
@@ -401,14 +392,27 @@ def remove(worktree: Worktree, *, delete_branch: bool) -> None:
             _delete_branch(opening.repository(worktree.common_dir), worktree.branch)
 
 
+def read_index(worktree: Worktree) -> bytes | None:
+    """Returns the worktree's own index, None if there is none, or only a link."""
+    try:
+        with _open_index(worktree) as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 def copy_index(worktree: Worktree, name: str) -> None:
     """Copies the worktree's own index beside itself, to be changed there and renamed back; links are not followed.
 
     Raises:
         OSError: There is no index, it is a link, or something of the new name is there already.
     """
-    source = os.open(f"{worktree.admin_dir}/index", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(source, "rb") as old:
+    with _open_index(worktree) as old:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(f"{worktree.admin_dir}/{name}", flags, 0o666), "wb") as new:
             shutil.copyfileobj(old, new)
+
+
+def _open_index(worktree: Worktree) -> BinaryIO:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(f"{worktree.admin_dir}/index", flags), "rb")

@@ -1,0 +1,200 @@
+"""Staging by changing an index's bytes gives what libgit2 gives, notes of trees included, or leaves it to libgit2."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pygit2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentos_lsp.effects.git import commits, opening, staging, trees
+from agentos_lsp.effects.git.repository import Identity
+from tests.effects.git.conftest import AT
+
+WHO = Identity("A Person", "person@example.invalid")
+PATHS = ["a", "a-b", "a.b", "a/b", "a/c/d", "a/c/e", "b", "d/a", "d/b", "d/é", "d.a", "f", "f/a", "f/a.b", "f/a/b", "z"]
+LONG = "n" * 300
+OBJECTS = ["one", "two", "three"]
+Files = dict[str, tuple[str, bool]]
+
+contents = st.tuples(st.sampled_from(OBJECTS), st.booleans())
+folders = st.dictionaries(st.sampled_from([*PATHS, LONG]), contents, max_size=10)
+
+
+@pytest.fixture(scope="module")
+def repository():
+    folder = tempfile.mkdtemp(prefix="agentos-staging-")
+    pygit2.init_repository(folder, bare=True)
+    yield opening.repository(folder)
+    shutil.rmtree(folder)
+
+
+def entry(repository, content: tuple[str, bool]) -> trees.Entry:
+    text, runs = content
+    return trees.Entry(trees.PROGRAM if runs else trees.FILE, repository.create_blob(text.encode()).raw)
+
+
+def tree(repository, files: Files) -> bytes:
+    sound = {path: one for path, one in files.items() if not any(other.startswith(f"{path}/") for other in files)}
+    edits = {path.encode(): entry(repository, one) for path, one in sound.items()}
+    return trees.edited(repository, None, edits) or trees.empty(repository)
+
+
+def stage(repository, index: pygit2.Index, path: str, content: tuple[str, bool] | None) -> None:
+    if content is not None:
+        made = entry(repository, content)
+        index.add(pygit2.IndexEntry(path, pygit2.Oid(raw=made.oid), pygit2.enums.FileMode(made.mode)))
+    elif path in index:
+        index.remove(path)
+
+
+def listed(index: pygit2.Index) -> list[tuple[str, str, int]]:
+    return [(one.path, str(one.id), int(one.mode)) for one in index]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@given(old=folders, new=folders, agents=st.dictionaries(st.sampled_from(PATHS), st.none() | contents, max_size=4))
+@settings(max_examples=60)
+def test_it_gives_what_libgit2_gives(repository, noted, old, new, agents):
+    before, after = tree(repository, old), tree(repository, new)
+    folder = Path(repository.path)
+    for name in ("index", "theirs", "ours"):
+        (folder / name).unlink(missing_ok=True)
+    index = opening.Index(str(folder / "index"))
+    if noted:
+        # Libgit2 notes then that the index equals this tree.
+        index.read_tree(repository[pygit2.Oid(raw=before)].peel(pygit2.Tree))
+    else:
+        for path, one in trees.walk(repository, before):
+            index.add(
+                pygit2.IndexEntry(path.decode(), pygit2.Oid(raw=one.oid), pygit2.enums.FileMode(one.mode)),
+            )
+    for path, one in agents.items():
+        stage(repository, index, path, one)
+    index.write()
+    data = (folder / "index").read_bytes()
+    assert (b"TREE" in data) >= noted
+
+    (folder / "theirs").write_bytes(data)
+    theirs = opening.Index(str(folder / "theirs"))
+    theirs.read()
+    for path, _, one in trees.difference(repository, before, after):
+        if one is not None:
+            theirs.add(pygit2.IndexEntry(path.decode(), pygit2.Oid(raw=one.oid), pygit2.enums.FileMode(one.mode)))
+        elif path.decode() in theirs:
+            theirs.remove(path.decode())
+    (folder / "ours").write_bytes(staging.staged(repository, data, before, after, str(folder / "scratch")))
+    ours = opening.Index(str(folder / "ours"))
+    ours.read()
+
+    assert listed(ours) == listed(theirs)
+    assert ours.write_tree(repository) == theirs.write_tree(repository)
+    assert not (folder / "scratch").exists()
+
+
+def change(worktree, path, text):
+    made = Path(worktree.folder, path)
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_text(text)
+
+
+def commit(worktree):
+    return commits.commit(worktree, commits.stage_tree(worktree, None), "x", WHO, {}, AT)
+
+
+def test_a_common_commit_asks_libgit2_for_no_index(place, monkeypatch):
+    place.commit(**{f"src/{name}.py": name for name in "cdefg"})
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    # Git notes the trees, which must not be believed after.
+    place.git("read-tree", "HEAD", cwd=inside)
+    place.git("write-tree", cwd=inside)
+
+    def asked(path):
+        raise AssertionError(path)
+
+    change(worktree, "src/c.py", "changed")
+    change(worktree, "src/new/a.py", "new")
+    change(worktree, "src/new.py", "new")
+    (inside / "src/e.py").unlink()
+    (inside / "src/f.py").chmod(0o755)
+    place.git("add", "src/new.py", cwd=inside)
+    found = commits.stage_tree(worktree, None)
+    monkeypatch.setattr(opening, "Index", asked)
+    commits.commit(worktree, found, "x", WHO, {}, AT)
+
+    assert place.git("status", "--porcelain", cwd=inside) == ""
+    assert place.git("write-tree", cwd=inside) == place.git("rev-parse", "HEAD^{tree}", cwd=inside)
+    assert place.git("ls-files", cwd=inside) == place.git("ls-tree", "-r", "--name-only", "HEAD", cwd=inside)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("update-index", "--index-version", "4"),
+        ("update-index", "--assume-unchanged", "src/b.py"),
+        ("rm", "-q", "--cached", "src/b.py"),
+        ("-c", "index.skipHash=true", "read-tree", "HEAD"),
+    ],
+)
+def test_what_only_git_understands_is_left_to_it(place, words):
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    place.git(*words, cwd=inside)
+    change(worktree, "src/b.py", "changed\n")
+    change(worktree, "src/new.py", "new\n")
+    commit(worktree)
+
+    assert place.git("diff", "--cached", "HEAD", cwd=inside) == ""
+    assert place.git("ls-files", cwd=inside) == place.git("ls-tree", "-r", "--name-only", "HEAD", cwd=inside)
+
+
+def test_a_path_in_conflict_is_settled_by_the_commit(place):
+    start = place.git("rev-parse", "HEAD")
+    place.commit(**{"src/b.py": "theirs\n"})
+    place.git("branch", "other")
+    place.git("reset", "-q", "--hard", start)
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    change(worktree, "src/b.py", "ours\n")
+    commit(worktree)
+    place.git("status", cwd=inside)
+    place.git("read-tree", "-m", start, "HEAD", "other", cwd=inside)
+    assert place.git("ls-files", "--unmerged", cwd=inside)
+
+    change(worktree, "src/b.py", "both\n")
+    commit(worktree)
+
+    assert place.git("ls-files", "--unmerged", cwd=inside) == ""
+    assert place.git("diff", "--cached", "HEAD", cwd=inside) == ""
+
+
+def test_the_file_that_stands_before_a_path_in_an_index(repository):
+    lookup = trees.Lookup(repository, tree(repository, dict.fromkeys(("a-b", "a/b", "a/c/d", "z"), ("one", False))))
+    asked = {"a": None, "a-c": "a-b", "a/": "a-b", "a/b": "a-b", "a/ba": "a/b", "a/c/a": "a/b", "a/d": "a/c/d"}
+    asked |= {"a0": "a/c/d", "b/c": "a/c/d", "z": "a/c/d", "zz": "z", "z/a": "z"}
+    found = {path: lookup.before(path.encode()) for path in asked}
+    assert found == {path: None if one is None else one.encode() for path, one in asked.items()}
+
+
+def test_an_index_of_lies_is_no_danger(repository):
+    before = tree(repository, {"a": ("one", False), "b": ("one", False)})
+    after = tree(repository, {"a": ("two", False), "b": ("one", False), "c": ("one", False)})
+    folder = Path(repository.path)
+    index = opening.Index(str(folder / "lies"))
+    index.read_tree(repository[pygit2.Oid(raw=before)].peel(pygit2.Tree))
+    index.write()
+    data = (folder / "lies").read_bytes()
+    body = data[:-20]
+    for at in range(0, len(body), 3):
+        lied = body[:at] + b"\xff" + body[at + 1 :]
+        whole = lied + staging._sum([lied])
+        try:
+            made = staging.staged(repository, whole, before, after, str(folder / "scratch"))
+        except pygit2.GitError:
+            continue
+        assert made[:4] == b"DIRC"
