@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 from pygit2.enums import ObjectType
@@ -16,7 +16,7 @@ from pygit2.enums import ObjectType
 from agentos_lsp.domain.errors import EffectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agentos_lsp.effects.git.opening import Repository
 
@@ -27,12 +27,17 @@ LINK = 0o120000
 SUBMODULE = 0o160000
 REGULAR = frozenset({FILE, PROGRAM})
 
+KEPT = 20_000
+"""How many entries of trees are kept in memory, about 5 MiB."""
+
+_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_SUSPECT = re.compile(rb"git|/\.{0,2}/|\xe2\x80|\xe2\x81|\xef\xbb", re.IGNORECASE)
+"""What every forbidden name has in it, between the slashes that names are joined by."""
 _FORBIDDEN = frozenset({b".git", b"git~1"})
 _IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a tree holds at a path: a git mode and a 20-byte object name."""
 
     mode: int
@@ -57,34 +62,73 @@ def tree_of(repository: Repository, commit: str) -> bytes:
     return repository[pygit2.Oid(hex=commit)].peel(pygit2.Tree).id.raw
 
 
-def entries(repository: Repository, tree: bytes) -> dict[bytes, Entry]:
-    """Returns the entries of one tree, in the order they are stored.
+class _Read:
+    """The trees read last, as many as hold KEPT entries; each under its repository's path and its own name.
 
-    Source: gitformat-tree, "mode name NUL 20-byte-name", repeated.
+    A tree is what its name says for ever, so that one that was read once need not be read again. Several threads ask.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._trees: dict[tuple[str, bytes], Mapping[bytes, Entry]] = {}
+        self._count = 0
+
+    def get(self, key: tuple[str, bytes]) -> Mapping[bytes, Entry] | None:
+        with self._lock:
+            found = self._trees.pop(key, None)
+            if found is not None:
+                self._trees[key] = found
+            return found
+
+    def put(self, key: tuple[str, bytes], contents: Mapping[bytes, Entry]) -> None:
+        with self._lock:
+            if key not in self._trees:
+                self._trees[key] = contents
+                self._count += len(contents)
+            while self._count > KEPT:
+                self._count -= len(self._trees.pop(next(iter(self._trees))))
+
+
+_READ = _Read()
+
+
+def entries(repository: Repository, tree: bytes) -> Mapping[bytes, Entry]:
+    """Returns the entries of one tree, in the order they are stored.
 
     Raises:
         EffectError: It is not a tree, or holds a name that could lead outside: an agent can write any bytes as a tree.
     """
+    key = (repository.path, tree)
+    found = _READ.get(key)
+    if found is None:
+        found = _entries(repository, tree)
+        _READ.put(key, found)
+    return found
+
+
+def _entries(repository: Repository, tree: bytes) -> Mapping[bytes, Entry]:
+    """Reads one tree. Source: gitformat-tree, "mode name NUL 20-byte-name", repeated."""
     kind, data = repository.read(pygit2.Oid(raw=tree))[:2]
-    if kind != ObjectType.TREE:
+    rows = _ENTRY.findall(data)
+    if kind != ObjectType.TREE or len(data) != sum(len(mode) + len(name) + 22 for mode, name, _ in rows):
         raise EffectError("git", f"read tree {tree.hex()}", "it is not a tree", retry_may_help=False)
-    found: dict[bytes, Entry] = {}
-    at = 0
-    while at < len(data):
-        space = data.index(b" ", at)
-        end = data.index(b"\0", space)
-        name = data[space + 1 : end]
+    names = [name for _, name, _ in rows]
+    whole = b"/".join([b"", *names, b""])
+    if whole.count(b"/") != len(names) + 1 or _SUSPECT.search(whole):
+        _refuse_forbidden(names)
+    return {name: Entry(int(mode, 8), oid) for mode, name, oid in rows}
+
+
+def _refuse_forbidden(names: Iterable[bytes]) -> None:
+    for name in names:
         if is_forbidden(name):
             shown = name.decode(errors="replace")
             raise EffectError("git", "read a tree", f"it holds the forbidden name {shown!r}", retry_may_help=False)
-        found[name] = Entry(int(data[at:space], 8), data[end + 1 : end + 21])
-        at = end + 21
-    return found
 
 
 def walk(repository: Repository, tree: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
     """Yields every file, link and submodule below a tree with its path, in the order of an index."""
-    for name, entry in entries(repository, tree).items():
+    for name, entry in _entries(repository, tree).items():
         if entry.mode == FOLDER:
             yield from walk(repository, entry.oid, prefix + name + b"/")
         else:
@@ -119,7 +163,7 @@ class Lookup:
     def __init__(self, repository: Repository, tree: bytes) -> None:
         self._repository = repository
         self._tree = tree
-        self._opened: dict[bytes, dict[bytes, Entry]] = {}
+        self._opened: dict[bytes, Mapping[bytes, Entry]] = {}
         self._ordered: dict[bytes, list[bytes]] = {}
 
     def find(self, path: bytes) -> Entry | None:
@@ -160,7 +204,7 @@ class Lookup:
             found = (name + names[-1], inside.oid) if names else None
         return found[0] if found is not None else None
 
-    def _entries(self, tree: bytes) -> dict[bytes, Entry]:
+    def _entries(self, tree: bytes) -> Mapping[bytes, Entry]:
         found = self._opened.get(tree)
         if found is None:
             found = self._opened[tree] = entries(self._repository, tree)
@@ -181,7 +225,7 @@ def edited(repository: Repository, tree: bytes | None, edits: Mapping[bytes, Ent
     Returns:
         The new tree's name, or None if nothing is left in it.
     """
-    here = entries(repository, tree) if tree is not None else {}
+    here = dict(entries(repository, tree)) if tree is not None else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
     for path, entry in edits.items():
         name, _, rest = path.partition(b"/")
