@@ -206,7 +206,7 @@ def restore(worktree: Worktree, now: str, target: str) -> Restored:
     """
     with opening.attempting(f"restore {target} in {worktree.folder}"):
         repository = opening.repository(worktree.common_dir, worktree.folder)
-        rows = list(trees.difference(repository, trees.tree_of(repository, now), trees.tree_of(repository, target)))
+        rows = trees.difference(repository, trees.tree_of(repository, now), trees.tree_of(repository, target))
         removals = [row for row in reversed(rows) if row[2] is None]
         writes = [row for row in rows if row[2] is not None]
         # What attribute files say counts for the line endings of the others.

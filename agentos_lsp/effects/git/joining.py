@@ -55,9 +55,10 @@ def _is_line(base: pygit2.Commit, tip: pygit2.Commit) -> bool:
 
 def _meet(paths: Collection[bytes], others: Collection[bytes]) -> bool:
     """Whether a path of one side lies in one of the other."""
-    return any(above in others for path in paths for above in _above(path))
-
-
-def _above(path: bytes) -> list[bytes]:
-    names = path.split(b"/")
-    return [b"/".join(names[:count]) for count in range(1, len(names))]
+    folders: set[bytes] = set()
+    for path in paths:
+        above = path.rpartition(b"/")[0]
+        while above and above not in folders:
+            folders.add(above)
+            above = above.rpartition(b"/")[0]
+    return not folders.isdisjoint(others)

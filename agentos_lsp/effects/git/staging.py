@@ -68,7 +68,7 @@ def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes, s
         OSError: The disk failed.
         pygit2.GitError: So did git.
     """
-    rows = list(trees.difference(repository, old, new))
+    rows = trees.difference(repository, old, new)
     if data is not None:
         try:
             return _Patch(data, rows, trees.Lookup(repository, old)).made()

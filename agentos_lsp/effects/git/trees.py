@@ -136,25 +136,34 @@ def walk(repository: Repository, tree: bytes, prefix: bytes = b"") -> Iterator[t
 
 
 def difference(
-    repository: Repository, old: bytes | None, new: bytes | None, prefix: bytes = b""
-) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
-    """Yields (path, old, new) for each file that differs between two trees; equal folders are not opened."""
-    if old == new:
-        return
+    repository: Repository, old: bytes | None, new: bytes | None
+) -> list[tuple[bytes, Entry | None, Entry | None]]:
+    """Returns (path, old, new) for each file that differs between two trees; equal folders are not opened."""
+    found: list[tuple[bytes, Entry | None, Entry | None]] = []
+    if old != new:
+        _differ(repository, old, new, b"", found)
+    return found
+
+
+def _differ(
+    repository: Repository,
+    old: bytes | None,
+    new: bytes | None,
+    prefix: bytes,
+    found: list[tuple[bytes, Entry | None, Entry | None]],
+) -> None:
     before = entries(repository, old) if old is not None else {}
     after = entries(repository, new) if new is not None else {}
-    for name in sorted(before.keys() | after.keys()):
+    for name in sorted({name for name, _ in before.items() ^ after.items()}):
         was, now = before.get(name), after.get(name)
-        if was == now:
-            continue
         old_folder = was.oid if was is not None and was.mode == FOLDER else None
         new_folder = now.oid if now is not None and now.mode == FOLDER else None
         old_file = was if old_folder is None else None
         new_file = now if new_folder is None else None
         if old_file is not None or new_file is not None:
-            yield prefix + name, old_file, new_file
-        if old_folder is not None or new_folder is not None:
-            yield from difference(repository, old_folder, new_folder, prefix + name + b"/")
+            found.append((prefix + name, old_file, new_file))
+        if old_folder != new_folder:
+            _differ(repository, old_folder, new_folder, prefix + name + b"/", found)
 
 
 class Lookup:

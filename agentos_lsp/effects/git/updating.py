@@ -140,7 +140,7 @@ def planned(
     Returns:
         The steps, and the sorted paths in the way; act on the first only if the second is empty.
     """
-    rows = list(trees.difference(repository, old, new))
+    rows = trees.difference(repository, old, new)
     index_file = Path(checkout.git_dir, "index")
     staged = indexes.read(str(index_file))
     written_ns = index_file.stat().st_mtime_ns if index_file.exists() else 0

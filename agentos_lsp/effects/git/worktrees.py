@@ -142,7 +142,7 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
     main = opening.repository(checkout.common_dir)
     try:
         old, new = trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)
-        rows = list(trees.difference(main, old, new))
+        rows = trees.difference(main, old, new)
         # Attribute files change how others look, and submodules have folders of their own: those are made anew.
         special = features.special_of(main, checkout.common_dir, new).items()
         simple = not held.may_hold(main.config, features.attributes(main, checkout.common_dir, special)) and not any(
