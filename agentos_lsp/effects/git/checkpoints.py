@@ -34,7 +34,6 @@ from agentos_lsp.effects.git import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agentos_lsp.effects.git import filling
     from agentos_lsp.effects.git.opening import Repository
     from agentos_lsp.effects.git.repository import Identity
     from agentos_lsp.effects.git.worktrees import Worktree
@@ -250,7 +249,7 @@ class _Replacing:
         self._root = root
         self.holding = holding
         self._has_raw = has_raw
-        self._source: filling.Source | None = None
+        self._source: originals.Source | None = None
 
     def replaced(self, path: bytes, was: trees.Entry | None, wanted: trees.Entry | None) -> bool:
         """Replaces one file if it is what it was; returns whether it is as wanted now.

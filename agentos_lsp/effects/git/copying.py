@@ -1,62 +1,51 @@
 """Copies unchanged files of a checkout into a fresh folder: in this process, or as the program of a worker process.
 
-It imports nothing but the standard library, so that `python -I -S copying.py` starts in milliseconds. No link is
-followed, neither in the checkout nor in the folder. A job and its answer are packed as said at `pack` and `unpack`.
+It imports as little as possible, so that `python -I -S copying.py` starts in milliseconds. No link is followed, neither
+in the checkout nor in the folder. What to copy is said as entries of an index (version 2), and how each copy looks is
+written into them. A job and its answer are packed as said at `pack` and `unpack`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import struct
-import sys
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from agentos_lsp.effects.git.indexes import Stated
+
+ENTRY = struct.Struct(">10I20sH")
+"""How an entry begins, before its path and one to eight NUL bytes. Source: gitformat-index, version 2."""
+
+STAT = struct.Struct(">10I")
+"""What of it is the file's stat and mode."""
+
+_LOW_32 = 0xFFFFFFFF
+_NANO = 10**9
+_KIND = 0o170000
+_PROGRAM = 0o100755
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_HEAD = struct.Struct("<QIII")
-_WISH = struct.Struct("<IIIQQI")
-_DONE = struct.Struct("<QQQQIIQI")
-_LOW_32 = 0xFFFFFFFF
-
-
-class Wish(NamedTuple):
-    """A file to copy, and how it looks while it is unchanged; size and inode as an index keeps them, in 32 bits."""
-
-    path: bytes
-    program: bool
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-
-class Stat(NamedTuple):
-    """What an index keeps of a file's stat, with the names that `os.stat_result` has."""
-
-    st_mtime_ns: int
-    st_ctime_ns: int
-    st_dev: int
-    st_ino: int
-    st_uid: int
-    st_gid: int
-    st_size: int
-    st_mode: int
+_JOB = struct.Struct("<QIII")
+_PIECE = struct.Struct("<II")
+_AT = struct.Struct("<I")
+_MOST_OPEN = 32
 
 
 class Folder:
-    """The folder in which the last file was, below an open root; kept open because its neighbours come next."""
+    """The folder in which the last file was, below an open root; kept open, as are those above, for its neighbours."""
 
     def __init__(self, root: int, *, create: bool) -> None:
         self._root = root
         self._create = create
         self._path: bytes | None = None
         self._descriptor: int | None = None
+        self._steps: list[tuple[bytes, int]] = []
+        """The folders on the way with their names; those of a very long way are closed, which -1 says."""
 
     def at(self, path: bytes) -> int | None:
         """Opens the folder of a file; None if it cannot be reached and may not be made.
@@ -64,66 +53,146 @@ class Folder:
         Raises:
             OSError: It could not be made.
         """
-        wanted = path.rpartition(b"/")[0]
+        wanted = path[: max(path.rfind(b"/"), 0)]
         if wanted != self._path:
-            self.close()
-            self._path = wanted
+            self._path, self._descriptor = wanted, None
             try:
-                self._descriptor = self._opened(wanted)
+                self._descriptor = self._opened(wanted.split(b"/") if wanted else [])
             except OSError:
                 if self._create:
                     raise
         return self._descriptor
 
-    def _opened(self, path: bytes) -> int:
-        current = os.dup(self._root)
-        try:
-            for name in path.split(b"/") if path else ():
-                if self._create:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=current)
-                deeper = os.open(name, _FOLDER, dir_fd=current)
-                os.close(current)
-                current = deeper
-        except OSError:
-            os.close(current)
-            raise
+    def _opened(self, names: list[bytes]) -> int:
+        steps = self._steps
+        shared = 0
+        for name, (known, _) in zip(names, steps, strict=False):
+            if name != known:
+                break
+            shared += 1
+        if shared and steps[shared - 1][1] < 0:
+            shared = 0
+        while len(steps) > shared:
+            self._close_last()
+        current = steps[-1][1] if steps else self._root
+        for name in names[shared:]:
+            if self._create:
+                try:  # noqa: SIM105 - importing contextlib takes longer than a helper does to start
+                    os.mkdir(name, dir_fd=current)
+                except FileExistsError:
+                    pass
+            current = os.open(name, _FOLDER, dir_fd=current)
+            steps.append((name, current))
+            if len(steps) > _MOST_OPEN:
+                above, descriptor = steps[-2]
+                os.close(descriptor)
+                steps[-2] = (above, -1)
         return current
+
+    def _close_last(self) -> None:
+        _, descriptor = self._steps.pop()
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Closes what is open; the next file opens its folder again."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
         self._path = self._descriptor = None
+        while self._steps:
+            self._close_last()
 
 
-def unchanged(folder: int, wish: Wish, before_ns: int) -> bytes | None:
-    """Reads a file if it surely is what its index says: it looks as it did, and was last touched before `before_ns`."""
+def carry(entries: bytearray, origin: Folder, place: Folder, before_ns: int) -> Iterator[tuple[int, int, bool]]:
+    """Copies each regular file that surely is what its entry says, and puts the stat of the copy into the entry.
+
+    Args:
+        entries: One after another; the stat of one that is not copied becomes zeros.
+        origin: Where the files are.
+        place: Where to.
+        before_ns: A file touched at that moment or later is not trusted (git's "racily clean").
+
+    Yields:
+        Where an entry begins and ends, and whether its file was copied.
+
+    Raises:
+        OSError: Something of that name is there, or the disk is full.
+    """
+    given, at = bytes(entries), 0
+    unpack, put = ENTRY.unpack_from, STAT.pack_into
+    here: bytes | None = None
+    old: int | None = None
+    new: int | None = None
+    while at < len(given):
+        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, length, _, _ = unpack(given, at)
+        begin = at + ENTRY.size
+        name_end = given.index(0, begin)
+        copied = None
+        if inode and mode & _KIND == stat.S_IFREG:
+            name_at = given.rfind(b"/", begin, name_end) + 1 or begin
+            if given[begin:name_at] != here:
+                here = given[begin:name_at]
+                old, new = origin.at(here), None
+            looks = (length, inode, mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns)
+            name = given[name_at:name_end]
+            data = None if old is None else unchanged(old, name, looks, before_ns)
+            if data is not None:
+                new = place.at(here) if new is None else new
+                copied = None if new is None else created(new, name, data, program=mode == _PROGRAM)
+        if copied is None:
+            put(entries, at, 0, 0, 0, 0, 0, 0, mode, 0, 0, 0)
+        else:
+            put(entries, at, *stated(copied, mode))
+        end = at + ((name_end - at + 8) & ~7)
+        yield at, end, copied is not None
+        at = end
+
+
+def stated(seen: Stated, mode: int) -> tuple[int, ...]:
+    """Returns what an entry says of a file's stat, its mode as git has it, in the order of an entry."""
+    ctime_s, ctime_ns = divmod(seen.st_ctime_ns, _NANO)
+    mtime_s, mtime_ns = divmod(seen.st_mtime_ns, _NANO)
+    return (
+        ctime_s & _LOW_32,
+        ctime_ns,
+        mtime_s & _LOW_32,
+        mtime_ns,
+        seen.st_dev & _LOW_32,
+        seen.st_ino & _LOW_32,
+        mode,
+        seen.st_uid & _LOW_32,
+        seen.st_gid & _LOW_32,
+        seen.st_size & _LOW_32,
+    )
+
+
+def unchanged(folder: int, name: bytes, looks: tuple[int, int, int, int], before_ns: int) -> bytes | None:
+    """Reads a file if it surely is what its index says: it looks as it did, and was last touched before `before_ns`.
+
+    Args:
+        folder: Where it is.
+        name: In there.
+        looks: Its size, inode (both in 32 bits, as an index keeps them), and when it was written and changed, in ns.
+        before_ns: When the index was written.
+    """
     try:
-        descriptor = os.open(wish.path.rpartition(b"/")[2], _READ, dir_fd=folder)
+        descriptor = os.open(name, _READ, dir_fd=folder)
     except OSError:
         return None
     try:
         seen = os.fstat(descriptor)
-        if not describes(wish, seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= before_ns:
+        touched = (seen.st_mtime_ns, seen.st_ctime_ns)
+        if (
+            looks != (seen.st_size & _LOW_32, seen.st_ino & _LOW_32, *touched)
+            or max(touched) >= before_ns
+            or seen.st_mode & _KIND != stat.S_IFREG
+        ):
             return None
         data = os.read(descriptor, seen.st_size + 1)
         # A person may be saving this very file: what was read counts only if nothing moved meanwhile.
-        whole = len(data) == seen.st_size and describes(wish, os.fstat(descriptor))
+        now = os.fstat(descriptor)
+        whole = len(data) == seen.st_size == now.st_size and touched == (now.st_mtime_ns, now.st_ctime_ns)
         return data if whole else None
     finally:
         os.close(descriptor)
-
-
-def describes(wish: Wish, seen: os.stat_result) -> bool:
-    """Whether a file looks as it should."""
-    return (
-        stat.S_ISREG(seen.st_mode)
-        and wish.size == seen.st_size & _LOW_32
-        and wish.mtime_ns == seen.st_mtime_ns
-        and wish.ctime_ns == seen.st_ctime_ns
-        and wish.inode == seen.st_ino & _LOW_32
-    )
 
 
 def created(folder: int, name: bytes, data: bytes, *, program: bool) -> os.stat_result:
@@ -142,65 +211,60 @@ def created(folder: int, name: bytes, data: bytes, *, program: bool) -> os.stat_
         os.close(descriptor)
 
 
-def pack(source: bytes, target: bytes, before_ns: int, nice: int, wishes: Sequence[Wish]) -> bytes:
-    """Returns a job: a head with the lengths of both folders' names, those, and each wish with its path."""
-    parts = [_HEAD.pack(before_ns, nice, len(source), len(target)), source, target]
-    for wish in wishes:
-        fixed = (len(wish.path), wish.program, wish.size, wish.mtime_ns, wish.ctime_ns, wish.inode)
-        parts += (_WISH.pack(*fixed), wish.path)
-    return b"".join(parts)
+def pack(source: bytes, target: bytes, before_ns: int, nice: int, entries: bytes | bytearray) -> bytes:
+    """Returns a job: a head with the lengths of both folders' names, those, and the entries."""
+    return b"".join((_JOB.pack(before_ns, nice, len(source), len(target)), source, target, entries))
 
 
-def unpack(answer: bytes) -> Iterator[Stat | None]:
-    """Yields each file's stat as it was written, None for one that was not copied; stops where the answer does."""
-    whole = len(answer) - len(answer) % _DONE.size
-    for fields in _DONE.iter_unpack(answer[:whole]):
-        made = Stat(*fields)
-        yield made if made.st_mode else None
+def unpack(answer: bytes) -> tuple[bytes, list[int]]:
+    """Returns the entries that were answered, from the first on, and where those begin that were not copied.
+
+    An answer comes in pieces: a head with the length of some entries and how many of them were not copied, where each
+    of these begins, and the entries. A piece that is not whole, because the worker was killed, does not count.
+    """
+    pieces: list[bytes] = []
+    left: list[int] = []
+    at = 0
+    while at + _PIECE.size <= len(answer):
+        length, count = _PIECE.unpack_from(answer, at)
+        at += _PIECE.size
+        begin = at + count * _AT.size
+        if begin + length > len(answer):
+            break
+        left += (found for (found,) in _AT.iter_unpack(answer[at:begin]))
+        pieces.append(answer[begin : begin + length])
+        at = begin + length
+    return b"".join(pieces), left
 
 
-ANSWER_BYTES = _DONE.size
-"""How long the answer to one wish is."""
+PIECE_BYTES = 1 << 13
+"""After how many bytes of entries a worker answers."""
 
 
 def main() -> None:
     """Reads a job from standard input, copies, and writes the answers to standard output as it goes."""
-    job = sys.stdin.buffer.read()
-    before_ns, nice, source_length, target_length = _HEAD.unpack_from(job)
-    at = _HEAD.size
+    with open(0, "rb", closefd=False) as given:
+        job = given.read()
+    before_ns, nice, source_length, target_length = _JOB.unpack_from(job)
+    at = _JOB.size
     source = os.open(job[at : at + source_length], _FOLDER)
     at += source_length
     target = os.open(job[at : at + target_length], _FOLDER)
     at += target_length
     if nice:
         os.nice(nice)
-    origin, place = Folder(source, create=False), Folder(target, create=True)
-    nothing = _DONE.pack(0, 0, 0, 0, 0, 0, 0, 0)
-    while at < len(job):
-        length, program, size, mtime_ns, ctime_ns, inode = _WISH.unpack_from(job, at)
-        at += _WISH.size
-        wish = Wish(job[at : at + length], bool(program), size, mtime_ns, ctime_ns, inode)
-        at += length
-        folder = origin.at(wish.path)
-        data = None if folder is None else unchanged(folder, wish, before_ns)
-        into = None if data is None else place.at(wish.path)
-        if data is None or into is None:
-            sys.stdout.buffer.write(nothing)
-            continue
-        made = created(into, wish.path.rpartition(b"/")[2], data, program=wish.program)
-        sys.stdout.buffer.write(
-            _DONE.pack(
-                made.st_mtime_ns,
-                made.st_ctime_ns,
-                made.st_dev,
-                made.st_ino,
-                made.st_uid,
-                made.st_gid,
-                made.st_size,
-                made.st_mode,
-            )
-        )
-    sys.stdout.buffer.flush()
+    entries = bytearray(job[at:])
+    told = 0
+    left: list[int] = []
+    with open(1, "wb", closefd=False) as answers:
+        for begin, end, copied in carry(entries, Folder(source, create=False), Folder(target, create=True), before_ns):
+            if not copied:
+                left.append(begin)
+            if end - told >= PIECE_BYTES or end == len(entries):
+                answers.write(_PIECE.pack(end - told, len(left)) + b"".join(map(_AT.pack, left)) + entries[told:end])
+                answers.flush()
+                told = end
+                left.clear()
 
 
 if __name__ == "__main__":

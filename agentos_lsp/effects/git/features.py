@@ -16,8 +16,6 @@ from agentos_lsp.domain.errors import AgentosError, EffectError, UserError
 from agentos_lsp.effects.git import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agentos_lsp.effects.git.opening import Repository
 
 _OTHER_CLONE = "Use a clone of the repository without it (`git clone` into another folder) and start the session there."
@@ -92,12 +90,12 @@ def _is_special(path: bytes, entry: trees.Entry) -> bool:
     return attributes or entry.mode == trees.SUBMODULE
 
 
-def attributes(repository: Repository, common_dir: str, files: Iterable[tuple[bytes, trees.Entry]]) -> list[bytes]:
+def attributes(repository: Repository, common_dir: str, tree: bytes) -> list[bytes]:
     """Returns the contents of every attribute file that applies to files of a tree."""
     inside = [
         repository.read(pygit2.Oid(raw=entry.oid))[1]
-        for path, entry in files
-        if _is_special(path, entry) and entry.mode != trees.SUBMODULE
+        for entry in special_of(repository, common_dir, tree).values()
+        if entry.mode != trees.SUBMODULE
     ]
     above, below = attribute_files(repository.config, common_dir)
     return [*inside, *above, *below]

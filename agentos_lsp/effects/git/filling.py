@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from agentos_lsp.effects.git import beneath, blobs, conversions, copying, indexes, trees
+from agentos_lsp.effects.git import beneath, blobs, conversions, copying, drafts, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from agentos_lsp.effects.git.opening import Repository
 
 STEP = 128
@@ -27,36 +25,8 @@ HELPED_FROM = 1500
 
 HELPERS = 2
 
-Row = tuple[bytes, trees.Entry, indexes.Stated]
-
 Helpers = Callable[[str, Sequence[bytes], Callable[[int], None], Callable[[], bool]], list[bytes] | None]
 """Runs a script once for each job: `effects/process/helpers.run`, which the caller brings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A checkout to copy from: its folder, what its index calls clean, and since when that can be trusted."""
-
-    folder: str
-    clean: Mapping[bytes, indexes.Indexed]
-    before_ns: int
-    """When the index was written: a file touched at that moment or later is not trusted (git's "racily clean")."""
-
-    @classmethod
-    def of(cls, folder: str, index: str) -> Source:
-        """Reads a checkout's index; an index that cannot be read makes a source with nothing in it."""
-        try:
-            before_ns = Path(index).stat().st_mtime_ns
-        except OSError:
-            before_ns = 0
-        return cls(folder, indexes.read(index), before_ns)
-
-    def wish(self, path: bytes, entry: trees.Entry) -> copying.Wish | None:
-        """Returns what to copy if the index says that the checkout has this very file."""
-        known = self.clean.get(path)
-        if known is None or known.entry != entry or entry.mode not in trees.REGULAR:
-            return None
-        return copying.Wish(path, entry.mode == trees.PROGRAM, known.size, known.mtime_ns, known.ctime_ns, known.inode)
 
 
 class Ended(Protocol):
@@ -88,133 +58,150 @@ class Means:
 ALONE = Means()
 """This process, and nothing made ahead."""
 
+_Written = tuple[int, bytes, trees.Entry, bytes]
+"""An attribute file that is written as git keeps it: where its entry begins, its path, its entry, and its bytes."""
+
 
 def fill(
     repository: Repository,
     folder: str,
-    files: Sequence[tuple[bytes, trees.Entry]],
-    source: Source,
+    draft: drafts.Draft,
     *,
+    leave: Collection[int] = (),
     convert: bool,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
     means: Means = ALONE,
-) -> list[Row] | None:
-    """Writes every file of a tree into a folder.
+) -> bool:
+    """Writes every file of a tree into a folder, and notes in the draft of its index how each looks.
 
     Args:
         repository: Holds the objects; opened with `folder`, whose attribute files count where `convert` is asked for.
         folder: Where to; exists and is empty.
-        files: What to write.
-        source: A checkout that may hold the same files.
+        draft: The tree's files, and a checkout that may hold the same.
+        leave: Where the entries begin whose files are not written.
         convert: Whether line endings may differ between git and the folder.
         progress: Told (files written, files in all).
         cancelled: Asked now and then.
         means: With helpers, they copy what can be copied if that is much.
 
     Returns:
-        The rows of an index, or None if cancelled half-way.
+        Whether it came to an end; if not, it was cancelled half-way.
 
     Raises:
         OSError: The disk is full, or something is in the way.
     """
-    copied = _helped(folder, files, source, means, progress, cancelled)
-    if copied is None:
-        return None
-    # Attribute files come first, as git has them: what they say counts for the others, and for themselves.
-    ordered = sorted(files, key=lambda row: not _is_attributes(row[0])) if convert else files
-    rows: list[Row] = []
-    attributes: list[tuple[bytes, trees.Entry, bytes]] = []
+    total = len(draft.starts)
+    for at in leave:
+        draft.forget(at)
     with contextlib.ExitStack() as stack:
         target = copying.Folder(_opened(stack, folder), create=True)
-        origin = copying.Folder(_opened(stack, source.folder), create=False)
         stack.callback(target.close)
+        if means.helpers is not None and draft.knows(HELPED_FROM):
+            left = _helped(folder, draft, means.helpers, means.nice, progress, cancelled)
+        else:
+            left = _copied(draft, target, progress, cancelled)
+        if left is None:
+            return False
+        left = [at for at in left if at not in leave]
+        if convert:
+            # Attribute files come first, as git has them: what they say counts for the others, and for themselves.
+            left.sort(key=lambda at: not _is_attributes(draft.row(at)[0]))
+        attributes: list[_Written] = []
+        for number, at in enumerate(left):
+            if number and number % STEP == 0:
+                if cancelled():
+                    return False
+                progress(total - len(left) + number, total)
+            path, entry = draft.row(at)
+            data = b"" if entry.mode == trees.SUBMODULE else blobs.read(repository, entry.oid)
+            if convert and entry.mode in trees.REGULAR:
+                if _is_attributes(path):
+                    _placed(target, path, entry.mode, data)
+                    attributes.append((at, path, entry, data))
+                    continue
+                _convert(repository, target, draft, attributes)
+                data = conversions.to_folder(repository, path, data, entry.oid)
+            draft.note(at, _placed(target, path, entry.mode, data))
+        _convert(repository, target, draft, attributes)
+    progress(total, total)
+    return True
+
+
+def _copied(
+    draft: drafts.Draft,
+    target: copying.Folder,
+    progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> list[int] | None:
+    """Copies what can be copied; returns where the entries of all others begin, None if cancelled."""
+    left: list[int] = []
+    with contextlib.ExitStack() as stack:
+        origin = copying.Folder(_opened(stack, draft.source), create=False)
         stack.callback(origin.close)
-        for done, (path, entry) in enumerate(ordered):
-            made = copied.get(path)
-            if made is not None:
-                rows.append((path, entry, made))
-                continue
-            if done % STEP == 0:
+        carried = copying.carry(draft.entries, origin, target, draft.before_ns)
+        for number, (at, _, done) in enumerate(carried):
+            if not done:
+                left.append(at)
+            if number % STEP == 0:
                 if cancelled():
                     return None
-                progress(done, len(files))
-            wish = source.wish(path, entry)
-            there = origin.at(path) if wish is not None else None
-            data = copying.unchanged(there, wish, source.before_ns) if wish is not None and there is not None else None
-            if data is None and entry.mode != trees.SUBMODULE:
-                data = blobs.read(repository, entry.oid)
-                if convert and entry.mode != trees.LINK:
-                    if _is_attributes(path):
-                        _placed(target, path, entry.mode, data)
-                        attributes.append((path, entry, data))
-                        continue
-                    rows += _converted(repository, target, attributes)
-                    data = conversions.to_folder(repository, path, data, entry.oid)
-            rows.append((path, entry, _placed(target, path, entry.mode, data or b"")))
-        rows += _converted(repository, target, attributes)
-    progress(len(files), len(files))
-    return rows
+                progress(number - len(left), len(draft.starts))
+    return left
 
 
 def _helped(
     folder: str,
-    files: Sequence[tuple[bytes, trees.Entry]],
-    source: Source,
-    means: Means,
+    draft: drafts.Draft,
+    helpers: Helpers,
+    nice: int,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
-) -> dict[bytes, indexes.Stated] | None:
-    """Has worker processes copy what can be copied; returns the stat of each file they wrote, None if cancelled."""
-    wishes = [wish for path, entry in files if (wish := source.wish(path, entry)) is not None]
-    if means.helpers is None or len(wishes) < HELPED_FROM:
-        return {}
-    step = -(-len(wishes) // HELPERS)
-    parts = [wishes[at : at + step] for at in range(0, len(wishes), step)]
-    names = (os.fsencode(source.folder), os.fsencode(folder))
-    jobs = [copying.pack(*names, source.before_ns, means.nice, part) for part in parts]
+) -> list[int] | None:
+    """Has worker processes copy what can be copied; returns the same."""
+    parts = draft.parts(HELPERS)
+    names = (os.fsencode(draft.source), os.fsencode(folder))
+    jobs = [copying.pack(*names, draft.before_ns, nice, draft.entries[begin:end]) for begin, end in parts]
 
     def heard(count: int) -> None:
-        progress(count // copying.ANSWER_BYTES, len(files))
+        progress(min(count * len(draft.starts) // len(draft.entries), len(draft.starts)), len(draft.starts))
 
-    answers = means.helpers(str(Path(copying.__file__)), jobs, heard, cancelled)
+    answers = helpers(str(Path(copying.__file__)), jobs, heard, cancelled)
     if answers is None:
         return None
-    found: dict[bytes, indexes.Stated] = {}
-    for part, answer in zip(parts, answers, strict=True):
-        for wish, made in zip(part, copying.unpack(answer), strict=False):
-            if made is not None:
-                found[wish.path] = made
-    if len(found) < len(wishes):
-        _clear_unanswered(folder, [wish.path for wish in wishes if wish.path not in found])
-    return found
+    left: list[int] = []
+    for (begin, end), answer in zip(parts, answers, strict=True):
+        answered, not_copied = copying.unpack(answer)
+        draft.entries[begin : begin + len(answered)] = answered
+        left += (begin + at for at in not_copied)
+        if begin + len(answered) < end:
+            left += _cleared(folder, draft, begin + len(answered), end)
+    return left
 
 
-def _clear_unanswered(folder: str, paths: Sequence[bytes]) -> None:
-    """Removes what a worker wrote without saying so, because it was killed: those files are written anew."""
+def _cleared(folder: str, draft: drafts.Draft, begin: int, end: int) -> list[int]:
+    """Removes what a worker wrote without saying so, because it was killed; returns where its entries begin."""
+    left = [at for at in draft.starts if begin <= at < end]
     root = beneath.open_folder(folder)
     try:
-        for path in paths:
-            beneath.remove(root, path)
+        for at in left:
+            beneath.remove(root, draft.row(at)[0])
     finally:
         os.close(root)
+    return left
 
 
 def _is_attributes(path: bytes) -> bool:
     return path.rpartition(b"/")[2] == b".gitattributes"
 
 
-def _converted(
-    repository: Repository, target: copying.Folder, attributes: list[tuple[bytes, trees.Entry, bytes]]
-) -> list[Row]:
+def _convert(repository: Repository, target: copying.Folder, draft: drafts.Draft, attributes: list[_Written]) -> None:
     """Writes the waiting attribute files again, now that all of them are there to be asked about themselves."""
-    texts = [conversions.to_folder(repository, path, data, entry.oid) for path, entry, data in attributes]
-    rows: list[Row] = []
-    for (path, entry, _), text in zip(attributes, texts, strict=True):
+    texts = [conversions.to_folder(repository, path, data, entry.oid) for _, path, entry, data in attributes]
+    for (at, path, entry, _), text in zip(attributes, texts, strict=True):
         os.unlink(path.rpartition(b"/")[2], dir_fd=target.at(path))
-        rows.append((path, entry, _placed(target, path, entry.mode, text)))
+        draft.note(at, _placed(target, path, entry.mode, text))
     attributes.clear()
-    return rows
 
 
 def _opened(stack: contextlib.ExitStack, folder: str) -> int:

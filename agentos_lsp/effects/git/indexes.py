@@ -1,12 +1,10 @@
-"""Git index files: read and written whole, as the bytes that `gitformat-index` describes.
+"""Git index files, read as the bytes that `gitformat-index` describes; `drafts` writes new ones.
 
 Source: gitformat-index, versions 2 to 4. Only what a session needs is kept: entries and their stat data.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 from agentos_lsp.effects.git.trees import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    import os
+    from collections.abc import Iterator
 
 _ENTRY = struct.Struct(">10I20sH")
 _HEADER = struct.Struct(">4sII")
 _LOW_32 = 0xFFFFFFFF
-_NANO = 10**9
-_NAME_AT = 40
-"""Where in an entry the object's name stands."""
+NANO = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +85,18 @@ def read(path: str) -> dict[bytes, Indexed]:
     """
     try:
         return _parsed(Path(path).read_bytes())
-    except (OSError, struct.error, ValueError):
+    except (OSError, struct.error, ValueError, IndexError):
         return {}
 
 
 def _parsed(data: bytes) -> dict[bytes, Indexed]:
     found: dict[bytes, Indexed] = {}
-    for at, path, fields in _entries(data):
+    for at, path, fields, _ in entries(data):
         ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, flags = fields
         if flags & 0x3000 == 0:
             # Source: gitformat-index, the extended flags of version 3: the second highest bit is skip-worktree.
             absent = flags & 0x4000 != 0 and data[at + _ENTRY.size] & 0x40 != 0
-            mtime, ctime = mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns
+            mtime, ctime = mtime_s * NANO + mtime_ns, ctime_s * NANO + ctime_ns
             found[path] = Indexed(Entry(mode, oid), size, mtime, ctime, inode, absent)
     return found
 
@@ -107,8 +104,12 @@ def _parsed(data: bytes) -> dict[bytes, Indexed]:
 _Fields = tuple[int, int, int, int, int, int, int, int, int, int, bytes, int]
 
 
-def _entries(data: bytes) -> Iterator[tuple[int, bytes, _Fields]]:
-    """Yields where each entry begins, its path, and its fields."""
+def entries(data: bytes) -> Iterator[tuple[int, bytes, _Fields, int]]:
+    """Yields where each entry of an index file begins, its path, its fields, and where it ends.
+
+    Raises:
+        ValueError, IndexError, struct.error: It is no index that is understood, or it is broken.
+    """
     magic, version, count = _HEADER.unpack_from(data)
     if magic != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"index version {version}")
@@ -126,30 +127,7 @@ def _entries(data: bytes) -> Iterator[tuple[int, bytes, _Fields]]:
             end = data.index(b"\0", start)
             path = data[start:end]
             at += (end - at + 8) & ~7
-        yield began, path, fields
-
-
-def copy_renamed(source: str, target: str, names: Mapping[bytes, bytes]) -> None:
-    """Copies an index with other object names for some of its files, and the same stat data.
-
-    Args:
-        source: The index, which is sound.
-        target: Where to; must not exist.
-        names: The names by path.
-    """
-    data = bytearray(Path(source).read_bytes())
-    for at, path, _ in _entries(bytes(data)):
-        if path in names:
-            data[at + _NAME_AT : at + _NAME_AT + 20] = names[path]
-    # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
-    data[-20:] = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
-    _create(target, bytes(data))
-
-
-def _create(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        yield began, path, fields, at
 
 
 def _offset(data: bytes, at: int) -> tuple[int, int]:
@@ -159,23 +137,3 @@ def _offset(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         value = ((value + 1) << 7) | (data[at] & 0x7F)
     return value, at + 1
-
-
-def write(path: str, rows: Iterable[tuple[bytes, Entry, Stated]]) -> None:
-    """Writes a version 2 index file at a path where none is yet, its entries stat-clean.
-
-    Args:
-        path: Where to; must not exist.
-        rows: Path, entry and the stat of the file that was just written, in any order.
-    """
-    parts: list[bytes] = []
-    for name, entry, seen in sorted(rows, key=lambda row: row[0]):
-        times = (*divmod(seen.st_ctime_ns, _NANO), *divmod(seen.st_mtime_ns, _NANO))
-        who = (seen.st_dev & _LOW_32, seen.st_ino & _LOW_32, entry.mode, seen.st_uid & _LOW_32, seen.st_gid & _LOW_32)
-        size = 0 if entry.mode == 0o160000 else seen.st_size & _LOW_32
-        fixed = _ENTRY.pack(*times, *who, size, entry.oid, min(len(name), 0xFFF))
-        parts.append(fixed + name + b"\0" * (8 - ((_ENTRY.size + len(name)) & 7)))
-    data = _HEADER.pack(b"DIRC", 2, len(parts)) + b"".join(parts)
-    # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
-    checksum = hashlib.sha1(data, usedforsecurity=False).digest()
-    _create(path, data + checksum)

@@ -12,6 +12,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +21,9 @@ from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.git import beneath, copying, filling, held, indexes, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from agentos_lsp.effects.git import drafts
     from agentos_lsp.effects.git.repository import Checkout
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,13 +42,17 @@ class Kept(NamedTuple):
     path: bytes
     entry: trees.Entry
     why: str
+    at: int
+    """Where its entry begins in the draft of the index."""
+    known: indexes.Indexed | None
+    """What the checkout's index says of it, if it has the same there."""
 
 
 def fill(
     checkout: Checkout,
     worktree: held.Worktree,
     files: Sequence[Kept],
-    others: Sequence[filling.Row],
+    draft: drafts.Draft,
     means: filling.Means,
     *,
     progress: Callable[[int], None],
@@ -57,7 +64,7 @@ def fill(
         checkout: The person's, from which is copied.
         worktree: Its folder and its `.git` file are there, an index is not.
         files: The held files.
-        others: The rows that the index has beside them.
+        draft: Of its index, which has all others already.
         means: With the git program.
         progress: Told how many held files are there.
         cancelled: Asked now and then.
@@ -69,12 +76,10 @@ def fill(
         UserError: A filter failed, or there is no git program.
         OSError: The disk is full, or something is in the way.
     """
-    source = filling.Source.of(checkout.root, f"{checkout.git_dir}/index")
-    rows: list[filling.Row] = []
     raws: dict[bytes, bytes] = {}
     left: list[Kept] = []
     with contextlib.ExitStack() as stack:
-        origin = copying.Folder(_opened(stack, source.folder), create=False)
+        origin = copying.Folder(_opened(stack, draft.source), create=False)
         target = copying.Folder(_opened(stack, worktree.folder), create=True)
         stack.callback(origin.close)
         stack.callback(target.close)
@@ -84,17 +89,17 @@ def fill(
                     return None
                 progress(number - len(left))
             into = functools.partial(target.at, one.path)
-            copied = _copied(source, origin, into, one, one.path.rpartition(b"/")[2], cancelled)
+            asked = _Asked(one.path, one.known, draft.before_ns, one.entry.mode == trees.PROGRAM)
+            copied = _copied(asked, origin, into, one.path.rpartition(b"/")[2], cancelled)
             if copied is None:
                 left.append(one)
-                rows.append((one.path, one.entry, _UNKNOWN))
             else:
                 raws[one.path], seen = copied
-                rows.append((one.path, one.entry, seen))
+                draft.note(one.at, seen)
     if cancelled():
         return None
     index = f"{worktree.admin_dir}/index"
-    indexes.write(index, [*others, *rows])
+    draft.write(index)
     if left:
         done = len(files) - len(left)
         written = _written(worktree, left, means.program, lambda count: progress(done + count), cancelled)
@@ -103,16 +108,13 @@ def fill(
         raws |= {path: raw for path, (raw, _) in written.items()}
         # Git does not write the index itself: it would pass files through their filters again to compare them.
         Path(index).unlink()
-        known = [row if row[0] not in written else (*row[:2], written[row[0]][1]) for row in rows]
-        indexes.write(index, [*others, *known])
+        for one in left:
+            draft.note(one.at, written[one.path][1])
+        draft.write(index)
     originals = {one.path: held.Original(one.entry, raws[one.path]) for one in files}
     record = held.Record(checkout.root, checkout.git_dir, originals)
     held.write_record(worktree, record)
     return record
-
-
-_UNKNOWN = copying.Stat(0, 0, 0, 0, 0, 0, 0, 0)
-"""The stat of a file that is not there yet: git looks at it anew."""
 
 
 def _opened(stack: contextlib.ExitStack, folder: str) -> int:
@@ -121,44 +123,49 @@ def _opened(stack: contextlib.ExitStack, folder: str) -> int:
     return descriptor
 
 
+class _Asked(NamedTuple):
+    """A file to copy if it surely is what an index says."""
+
+    path: bytes
+    known: indexes.Indexed | None
+    before_ns: int
+    program: bool
+
+
 def _copied(
-    source: filling.Source,
-    origin: copying.Folder,
-    into: Callable[[], int | None],
-    one: Kept,
-    name: bytes,
-    cancelled: Callable[[], bool],
+    asked: _Asked, origin: copying.Folder, into: Callable[[], int | None], name: bytes, cancelled: Callable[[], bool]
 ) -> tuple[bytes, os.stat_result] | None:
     """Copies a file in pieces if it surely is what its index says; returns the name of its bytes, and its stat."""
-    wish = source.wish(one.path, one.entry)
-    there = origin.at(one.path) if wish is not None else None
-    if wish is None or there is None:
+    known = asked.known
+    there = origin.at(asked.path) if known is not None else None
+    if known is None or there is None:
         return None
     try:
-        descriptor = os.open(one.path.rpartition(b"/")[2], _READ, dir_fd=there)
+        descriptor = os.open(asked.path.rpartition(b"/")[2], _READ, dir_fd=there)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         seen = os.fstat(descriptor)
-        if not copying.describes(wish, seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= source.before_ns:
+        is_file = stat.S_ISREG(seen.st_mode)
+        if not is_file or not known.describes(seen) or max(seen.st_mtime_ns, seen.st_ctime_ns) >= asked.before_ns:
             return None
         folder = into()
         if folder is None:
             return None
         # Source: gitformat-pack, an object is named by the SHA-1 of its header and contents.
         digest = hashlib.sha1(b"blob %d\0" % seen.st_size, usedforsecurity=False)
-        made = os.open(name, _CREATE, 0o777 if one.entry.mode == trees.PROGRAM else 0o666, dir_fd=folder)
+        made = os.open(name, _CREATE, 0o777 if asked.program else 0o666, dir_fd=folder)
         with os.fdopen(made, "wb", buffering=0):
             while not cancelled() and (piece := file.read(beneath.PIECE)):
                 digest.update(piece)
                 _all(made, piece)
-            stat = os.fstat(made)
+            copy = os.fstat(made)
             # A person may be saving this very file: what was read counts only if nothing moved meanwhile.
-            whole = stat.st_size == seen.st_size and copying.describes(wish, os.fstat(descriptor))
+            whole = copy.st_size == seen.st_size and known.describes(os.fstat(descriptor))
         if not whole:
             os.unlink(name, dir_fd=folder)
             return None
-        return digest.digest(), stat
+        return digest.digest(), copy
 
 
 def _all(descriptor: int, piece: bytes) -> None:
@@ -195,10 +202,10 @@ def _written(
     root = beneath.open_folder(worktree.folder)
     try:
         for one in files:
-            stat, seen = beneath.look(root, one.path), beneath.digest(root, one.path)
-            if seen is None or stat is None:
+            looks, seen = beneath.look(root, one.path), beneath.digest(root, one.path)
+            if seen is None or looks is None:
                 raise _failed([one], None)
-            found[one.path] = seen[1], stat
+            found[one.path] = seen[1], looks
     finally:
         os.close(root)
     return found
@@ -217,7 +224,17 @@ def _failed(files: Sequence[Kept], ended: filling.Ended | None) -> UserError:
     )
 
 
-def bring_back(record: held.Record, source: filling.Source, root: int, path: bytes) -> bool:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checkout to copy from: its folder, what its index calls clean, and since when that can be trusted."""
+
+    folder: str
+    clean: Mapping[bytes, indexes.Indexed]
+    before_ns: int
+    """When the index was written: a file touched at that moment or later is not trusted (git's "racily clean")."""
+
+
+def bring_back(record: held.Record, source: Source, root: int, path: bytes) -> bool:
     """Puts a held file back as it was made, from the person's checkout if that still has it; returns whether it did.
 
     Args:
@@ -230,7 +247,9 @@ def bring_back(record: held.Record, source: filling.Source, root: int, path: byt
         OSError: The disk failed.
     """
     original = record.originals[path]
-    wanted = Kept(path, original.entry, "")
+    known = source.clean.get(path)
+    is_same = known is not None and known.entry == original.entry and original.entry.mode in trees.REGULAR
+    asked = _Asked(path, known if is_same else None, source.before_ns, original.entry.mode == trees.PROGRAM)
     temporary = beneath.TEMPORARY + hashlib.sha256(path).hexdigest()[:16].encode()
     with contextlib.ExitStack() as stack:
         if not Path(source.folder).is_dir():
@@ -241,7 +260,7 @@ def bring_back(record: held.Record, source: filling.Source, root: int, path: byt
         # The name is ours alone and always the same for a path: one that is there was left by a crash.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
-        copied = _copied(source, origin, lambda: folder, wanted, temporary, lambda: False)
+        copied = _copied(asked, origin, lambda: folder, temporary, lambda: False)
         if copied is None:
             return False
         if copied[0] != original.raw:
@@ -251,6 +270,11 @@ def bring_back(record: held.Record, source: filling.Source, root: int, path: byt
     return True
 
 
-def source_of(record: held.Record) -> filling.Source:
-    """Returns the checkout that held files were copied from, as it is now."""
-    return filling.Source.of(record.root, f"{record.git_dir}/index")
+def source_of(record: held.Record) -> Source:
+    """Returns the checkout that held files were copied from, as it is now; with nothing in it if it cannot be read."""
+    index = Path(record.git_dir, "index")
+    try:
+        before_ns = index.stat().st_mtime_ns
+    except OSError:
+        before_ns = 0
+    return Source(record.root, indexes.read(str(index)), before_ns)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import collecting, conversions, features, filling, held, indexes, opening, trash, trees
+from agentos_lsp.effects.git import collecting, conversions, drafts, features, filling, held, opening, trash, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,15 +96,18 @@ def make(checkout: Checkout, means: filling.Means, *, count: int, cancelled: Cal
         print_now = fingerprint(main, checkout.common_dir)
         if _cleared(means.shelf, main, print_now) >= count:
             return False
-        files = list(trees.walk(main, trees.tree_of(main, checkout.head)))
-        texts = features.attributes(main, checkout.common_dir, files)
-        if len(files) < FEWEST or held.may_hold(main.config, texts) or not _room(checkout, means.shelf):
+        tree = trees.tree_of(main, checkout.head)
+        texts = features.attributes(main, checkout.common_dir, tree)
+        draft = drafts.of_tree(main, tree, checkout.root, f"{checkout.git_dir}/index")
+        files = len(draft.starts)
+        if files < FEWEST or held.may_hold(main.config, texts) or not _room(draft, means.shelf):
             return False
         making = Path(means.shelf, f"making-{secrets.token_hex(8)}")
         try:
-            if not _filled(checkout, main, files, making, means, cancelled):
+            convert = conversions.may_change_checkouts(main, texts)
+            if not _filled(checkout, draft, making, means, cancelled, convert=convert):
                 return False
-            about = {"version": _VERSION, "commit": checkout.head, "fingerprint": print_now, "files": len(files)}
+            about = {"version": _VERSION, "commit": checkout.head, "fingerprint": print_now, "files": files}
             (making / "about.json").write_text(json.dumps(about), "utf-8")
             making.rename(making.with_name(f"ready-{secrets.token_hex(8)}"))
         finally:
@@ -114,29 +117,27 @@ def make(checkout: Checkout, means: filling.Means, *, count: int, cancelled: Cal
 
 def _filled(
     checkout: Checkout,
-    main: Repository,
-    files: list[tuple[bytes, trees.Entry]],
+    draft: drafts.Draft,
     making: Path,
     means: filling.Means,
     cancelled: Callable[[], bool],
+    *,
+    convert: bool,
 ) -> bool:
     tree = making / "tree"
     making.mkdir(0o700)
     tree.mkdir()
-    rows = filling.fill(
+    if not filling.fill(
         opening.repository(checkout.common_dir, str(tree)),
         str(tree),
-        files,
-        filling.Source.of(checkout.root, f"{checkout.git_dir}/index"),
-        convert=conversions.may_change_checkouts(main, features.attributes(main, checkout.common_dir, files)),
+        draft,
+        convert=convert,
         progress=lambda _done, _total: None,
         cancelled=cancelled,
         means=means,
-    )
-    if rows is None:
+    ):
         return False
-    for name in ("index", "index-copy"):
-        indexes.write(str(making / name), rows)
+    draft.write(str(making / "index"), str(making / "index-copy"))
     return True
 
 
@@ -227,10 +228,9 @@ def _named(shelf: str, prefix: str) -> list[Path]:
         return []
 
 
-def _room(checkout: Checkout, shelf: str) -> bool:
+def _room(draft: drafts.Draft, shelf: str) -> bool:
     """Whether the disk has room for a spare: what the checkout's index says its files take, twice, and some more."""
-    needed = sum(row.size for row in indexes.read(f"{checkout.git_dir}/index").values())
-    return shutil.disk_usage(shelf).free > FREE_BYTES + 2 * needed
+    return shutil.disk_usage(shelf).free > FREE_BYTES + 2 * draft.known_bytes()
 
 
 @contextlib.contextmanager

@@ -23,10 +23,10 @@ from agentos_lsp.effects.git import (
     beneath,
     collecting,
     conversions,
+    drafts,
     features,
     filling,
     held,
-    indexes,
     opening,
     originals,
     spares,
@@ -144,8 +144,8 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
         old, new = trees.tree_of(main, spare.commit), trees.tree_of(main, worktree.base)
         rows = trees.difference(main, old, new)
         # Attribute files change how others look, and submodules have folders of their own: those are made anew.
-        special = features.special_of(main, checkout.common_dir, new).items()
-        simple = not held.may_hold(main.config, features.attributes(main, checkout.common_dir, special)) and not any(
+        texts = features.attributes(main, checkout.common_dir, new)
+        simple = not held.may_hold(main.config, texts) and not any(
             path.endswith(b".gitattributes") or trees.SUBMODULE in {was.mode if was else 0, now.mode if now else 0}
             for path, was, now in rows
         )
@@ -194,49 +194,46 @@ def _filled(
     """Makes the folder and fills it: with copies of the checkout's clean files, and from git for the rest."""
     main = opening.repository(checkout.common_dir)
     tree = trees.tree_of(main, worktree.base)
-    files = list(trees.walk(main, tree))
-    texts = features.attributes(main, checkout.common_dir, files)
-    kept = _held(main, checkout.common_dir, tree, files) if held.may_hold(main.config, texts) else []
-    names = {one.path for one in kept}
-    plain = [row for row in files if row[0] not in names]
+    draft = drafts.of_tree(main, tree, checkout.root, f"{checkout.git_dir}/index")
+    texts = features.attributes(main, checkout.common_dir, tree)
+    kept = _held(main, checkout.common_dir, tree, draft) if held.may_hold(main.config, texts) else []
     Path(worktree.folder).mkdir()
     _link(worktree)
-    rows = filling.fill(
+    if not filling.fill(
         opening.repository(checkout.common_dir, worktree.folder),
         worktree.folder,
-        plain,
-        filling.Source.of(checkout.root, f"{checkout.git_dir}/index"),
+        draft,
+        leave={one.at for one in kept},
         convert=conversions.may_change_checkouts(main, texts),
-        progress=lambda done, _: progress(done, len(files)),
+        progress=progress,
         cancelled=cancelled,
         means=means,
-    )
-    if rows is None:
+    ):
         return False
-    if kept:
-
-        def told(done: int) -> None:
-            progress(len(plain) + done, len(files))
-
-        record = originals.fill(checkout, worktree, kept, rows, means, progress=told, cancelled=cancelled)
-        if record is None:
-            return False
-        # A held file is compared with itself as it was made, so it is that whose name stands here.
-        raw = {path: one.raw for path, one in record.originals.items()}
-        indexes.copy_renamed(f"{worktree.admin_dir}/index", f"{worktree.admin_dir}/{SNAPSHOT}", raw)
+    index, snapshot = (f"{worktree.admin_dir}/{name}" for name in ("index", SNAPSHOT))
+    if not kept:
+        draft.write(index, snapshot)
         return True
-    indexes.write(f"{worktree.admin_dir}/index", rows)
-    copy_index(worktree, SNAPSHOT)
+    plain = len(draft.starts) - len(kept)
+
+    def told(done: int) -> None:
+        progress(plain + done, len(draft.starts))
+
+    record = originals.fill(checkout, worktree, kept, draft, means, progress=told, cancelled=cancelled)
+    if record is None:
+        return False
+    # A held file is compared with itself as it was made, so it is that whose name stands here.
+    for one in kept:
+        draft.rename(one.at, record.originals[one.path].raw)
+    draft.write(snapshot)
     return True
 
 
-def _held(
-    main: Repository, common_dir: str, tree: bytes, files: list[tuple[bytes, trees.Entry]]
-) -> list[originals.Kept]:
+def _held(main: Repository, common_dir: str, tree: bytes, draft: drafts.Draft) -> list[originals.Kept]:
     """Returns the files of a tree that are held."""
     holding = held.of_trees(main, common_dir, (tree,))
-    rows = ((path, entry, holding.why(path)) for path, entry in files if entry.mode in trees.REGULAR)
-    return [originals.Kept(*row) for row in rows if row[2]]
+    rows = ((path, entry, holding.why(path), at) for at, path, entry in draft.rows() if entry.mode in trees.REGULAR)
+    return [originals.Kept(*row, draft.known(row[-1])) for row in rows if row[2]]
 
 
 def _link(worktree: Worktree) -> None:

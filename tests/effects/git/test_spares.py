@@ -228,14 +228,19 @@ def test_a_helper_follows_no_link_out_of_the_checkout(ladder: Ladder, tmp_path: 
     assert Path(made.folder, "src/deep/c.py").read_text() == "c = 1\n"
 
 
-@pytest.mark.parametrize("kept", [0, 1, 3])
-def test_what_a_killed_helper_left_is_written_anew(ladder: Ladder, kept: int) -> None:
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.7])
+def test_what_a_killed_helper_left_is_written_anew(ladder: Ladder, part: float) -> None:
+    ladder.place.commit(**{f"many/{number}.txt": f"{number}\n" for number in range(300)})
+    ladder.age()
+
     def killed(
         script: str, jobs: Sequence[bytes], heard: Callable[[int], None], cancelled: Callable[[], bool]
     ) -> list[bytes] | None:
         answers = helpers.run(script, jobs, heard, cancelled)
         assert answers is not None
-        return [answer[: kept * copying.ANSWER_BYTES + 3] for answer in answers]
+        cut = [answer[: int(part * len(answer)) + 3] for answer in answers]
+        assert all(len(copying.unpack(answer)[0]) >= copying.PIECE_BYTES for answer in cut) == (part > 0.5)
+        return cut
 
     checkout = ladder.place.checkout()
     made = worktrees.create(
