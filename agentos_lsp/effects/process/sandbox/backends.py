@@ -58,7 +58,7 @@ class Backend(Protocol):
         ...
 
 
-_DISK = "how much is written to the worktree's disk is not limited, only the size of one file"
+_DISK = "what is written to the worktree's disk in the quarter of a second before a limit (`disk_mb`) is noticed"
 _COUNT = "how many processes there are"
 _SOCKETS = "a socket with a path that is made after the session's start, outside of /tmp, /run and the home folder"
 
@@ -115,7 +115,7 @@ class Bubblewrap:
         wish = plans.wish(plan, place.limits, "wrapper", user=False)
         arguments = [self._program, "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net"]
         arguments += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--as-pid-1"]
-        arguments += ["--cap-drop", "ALL", "--ro-bind", "/", "/"]
+        arguments += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev"]
         for what, path, detail, more in plan.steps:
             match what:
                 case "cover":
@@ -128,7 +128,7 @@ class Bubblewrap:
                     arguments += ["--ro-bind", self._empty_file(), path]
                 case "seal":
                     arguments += ["--remount-ro", path]
-        arguments += ["--dev", "/dev", "--proc", "/proc"]
+        arguments += ["--proc", "/proc"]
         for name in ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"):
             if os.path.exists(f"/proc/{name}"):  # noqa: PTH110 - a name of the kernel's
                 arguments += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]

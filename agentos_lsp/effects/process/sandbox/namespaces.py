@@ -107,10 +107,12 @@ def _build(steps: Sequence[Sequence[object]]) -> None:
     os.chdir("/")
     os.close(os.open(_EMPTY, os.O_CREAT | os.O_WRONLY, 0o444))
     _show(f"{_OLD}/", _NEW, _PLAIN | kernel.ATTR_RDONLY)
+    # Before the steps: a worktree or a repository may lie in /dev/shm.
+    _make_devices()
     for what, path, detail, more in steps:
         _carry_out(str(what), str(path), str(detail), int(str(more)))
+    kernel.seal(f"{_NEW}/dev")
     _make_proc()
-    _make_devices()
     os.chdir(_NEW)
     # Stacks the old root on the new one, to be let go of with all below it; see pivot_root(2), "pivot_root(".", ".")".
     kernel.pivot_root(".", ".")
@@ -204,7 +206,6 @@ def _make_devices() -> None:
         ("stderr", "/proc/self/fd/2"),
     ):
         os.symlink(target, f"{at}/{name}")
-    kernel.seal(at)
 
 
 def _raise_loopback() -> None:

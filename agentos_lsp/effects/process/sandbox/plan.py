@@ -33,6 +33,7 @@ Around = Literal["keeper", "wrapper", "nobody"]
 PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - covered, not used
 DEVICES = tuple(f"/dev/{name}" for name in ["null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "ptmx"])
 _SEALED = ("/run",)
+_DEV = "/dev"
 _PRIVATE_CACHES = (".cache", ".npm")
 
 
@@ -98,7 +99,7 @@ class Plan:
         self._place = place
         self._homes = secrets.homes(place.home)
         self._hidden = frozenset(secrets.hidden(self._homes, place.hidden))
-        self._covered: set[str] = set()
+        self._covered: set[str] = {_DEV}  # every cage makes one of its own
         self._emptied: set[str] = set()
         self._shown: dict[str, bool] = {}
         self._folders: set[str] = set()
@@ -115,7 +116,7 @@ class Plan:
     def readable(self) -> tuple[str, ...]:
         """What can be read, for a backend that knows only what is allowed: every place but the hidden ones."""
         roots = [f"/{name}" for name in _names("/")]
-        left = [one for one in roots if not self._is_split(one) and one not in self._covered and one != "/dev"]
+        left = [one for one in roots if not self._is_split(one) and one not in self._covered]
         shown: list[str] = []
         for path in self._shown:
             # What is shown may hold what is covered: a repository that somebody's home folder lies in.
@@ -157,7 +158,7 @@ class Plan:
         for path in self._writable():
             self._show(path, path, writes=True)
         self._protect_git()
-        self.steps += [("seal", path, "", 0) for path in sorted(self._covered) if path not in PRIVATE]
+        self.steps += [("seal", path, "", 0) for path in sorted(self._covered) if path not in {*PRIVATE, _DEV}]
 
     # --- steps ---------------------------------------------------------------------------------------------------
 

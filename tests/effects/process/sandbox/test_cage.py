@@ -5,8 +5,11 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +41,36 @@ async def test_what_it_writes_in_the_worktree_and_its_scratch_folder_is_there(ja
 
     assert (jail.worktree / "made").read_text() == "made\n"
     assert (jail.scratch / "made").read_text() == "tmp\n"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no memory is shared by name here")
+async def test_a_session_and_its_repository_in_shared_memory_work_and_what_else_is_there_is_not_seen(backend):
+    folder = Path(tempfile.mkdtemp(prefix="agentos-cage-", dir="/dev/shm"))
+    try:
+        one = Jail(folder / "mine", backend)
+        repository = folder / "repository"
+        repository.mkdir()
+        (repository / "read me").write_text("read\n")
+        one.place = dataclasses.replace(one.place, repository=str(repository))
+        try:
+            assert await one.run(f"echo made > made; cat '{repository}/read me'; touch {repository}/no") == (
+                1,
+                f"read\ntouch: cannot touch '{repository}/no': Read-only file system\n",
+            )
+            assert await one.run(f"cat {one.outside}/kept") == (
+                1,
+                f"cat: {one.outside}/kept: No such file or directory\n",
+            )
+            assert await one.run(f"ls -m {folder} {one.folder}/state") == (
+                0,
+                f"{folder}:\nmine, repository\n\n{one.folder}/state:\nscratch, worktrees\n",
+            )
+        finally:
+            assert await one.processes.stop_all() == 0
+        assert (one.worktree / "made").read_text() == "made\n"
+        assert list(repository.iterdir()) == [repository / "read me"]
+    finally:
+        shutil.rmtree(folder)
 
 
 async def test_temporary_files_are_kept_between_commands_and_seen_by_nobody_else(jail):
