@@ -2,6 +2,7 @@
 
 import io
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -145,6 +146,8 @@ async def test_a_project_is_built_and_tested(jail, name):
         pytest.skip(f"{name} takes long; HONEST_WORK=all tries it too")
     if not all(shutil.which(program) for program in NEEDED.get(name, "sh").split()):
         pytest.skip(f"{name} is not installed here")
+    # Rustup looks for its toolchains in the home folder, and tests have one of their own.
+    jail.environment.setdefault("RUSTUP_HOME", f"{pwd.getpwuid(os.getuid()).pw_dir}/.rustup")
     for path, text in files.items():
         file = jail.worktree / path
         file.parent.mkdir(parents=True, exist_ok=True)
