@@ -26,8 +26,9 @@ _NAMES = re.compile(
 _PLACES = re.compile(r"(?:.*/)?(?:\.docker/config\.json|\.kube/config|gh/hosts\.yml)", re.IGNORECASE)
 # Names of examples, which are made to be shown.
 _SHOWN = re.compile(r".*\.(?:example|sample|template|tmpl|dist|defaults?|schema|md|d\.ts)", re.IGNORECASE)
-# Hidden files that a pattern such as `.e*` may stand for.
+# Hidden files that a pattern such as `.e*`, `?env` or `[.]env` may stand for.
 _HIDDEN = (".env", ".env.local", ".envrc", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials", ".htpasswd")
+_SPELT = re.compile(r"[a-z]{2}")
 _HINT = re.compile(
     r"env|rc|key|pem|p12|pfx|jks|kdbx|ppk|asc|gpg|tf|cred|secret|id_|pass|pgp|cnf|cfg|vault|boto|account|kube"
 )
@@ -45,7 +46,9 @@ def is_named(path: str) -> bool:
     if _PLACES.fullmatch(end):
         return True
     pattern = end.rpartition("/")[2]
-    if pattern[:1] == "." and any(fnmatch.fnmatchcase(name, pattern) for name in _HIDDEN):
+    # The shell lets only a dot stand for the first dot; `find`, git and archivers do not mind.
+    says_something = pattern[:1] == "." or (("?" in pattern or "[" in pattern) and _SPELT.search(pattern) is not None)
+    if says_something and any(fnmatch.fnmatchcase(name, pattern) for name in _HIDDEN):
         return True
     name = pattern.strip("*?")
     if _HINT.search(name.casefold()) is None or _SHOWN.fullmatch(name):

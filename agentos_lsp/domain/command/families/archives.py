@@ -14,7 +14,7 @@ from agentos_lsp.domain.command.families import rows
 from agentos_lsp.domain.command.invocation import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agentos_lsp.domain.command.effects import Effect
     from agentos_lsp.domain.command.invocation import Argument, Invocation
@@ -107,7 +107,7 @@ def _extraction(parsed: options.Parsed, invocation: Invocation) -> Iterator[Effe
     """Where the members go: below `-C`, or anywhere with absolute names."""
     if parsed.has("--to-stdout"):
         yield ReadsOnly()
-        yield from rows.reads(invocation, tuple(one for one in parsed.operands if secrets.is_named(rows.text_of(one))))
+        yield from _shown(invocation, parsed.operands)
         return
     folders = parsed.values("--directory") or (Known("."),)
     yield from (Writes(rows.target(invocation, folder)) for folder in folders)
@@ -115,6 +115,11 @@ def _extraction(parsed: options.Parsed, invocation: Invocation) -> Iterator[Effe
         yield Writes(rows.target(invocation, Known("/")))
     if parsed.has("--recursive-unlink"):
         yield Deletes(rows.target(invocation, folders[0]), recursive=True)
+
+
+def _shown(invocation: Invocation, members: Iterable[Argument]) -> Iterator[Effect]:
+    """Members that are printed: those named like secrets count as files that are read."""
+    return rows.reads(invocation, tuple(one for one in members if secrets.is_named(rows.text_of(one))))
 
 
 def _with_dashes(arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
@@ -151,6 +156,8 @@ def _unzip(invocation: Invocation) -> Iterator[Effect]:
     yield from rows.reads(invocation, parsed.operands[:1])
     if parsed.has("-l", "-t", "-v", "-p", "-c", "-Z", "-z"):
         yield ReadsOnly()
+        if parsed.has("-p", "-c"):
+            yield from _shown(invocation, parsed.operands[1:])
     elif not parsed.has("-d"):
         yield Writes(rows.target(invocation, Known(".")))
 

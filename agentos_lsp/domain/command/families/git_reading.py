@@ -266,7 +266,7 @@ def _rest(verb: str, parsed: options.Parsed, invocation: Invocation, spec: str) 
     fed = invocation.stdin if verb == "cat-file" and parsed.has("--batch", "--batch-command") else ""
     if fed is None:
         yield Unrecognised(f"what git {verb} is told to show cannot be known")
-    if verb in _SHOWS or parsed.has(*_PATCHES):
+    if verb in _SHOWS or parsed.has(*_PATCHES) or (verb == "status" and parsed.has("--verbose")):
         # A commit has the contents of a file too: `COMMIT:PATH`, `-L RANGE:PATH`, or a path whose patches are shown.
         for operand in (*parsed.operands, *parsed.values("-L"), *map(Known, (fed or "").split())):
             path = rows.text_of(operand).rpartition(":")[2]
