@@ -8,6 +8,7 @@ the same is compared before and after: a check that changes files, or an agent t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from agentos_lsp.runtime.commands import Finished
     from agentos_lsp.runtime.journal import Clearance, Journal
     from agentos_lsp.runtime.workspace import Workspace
+
+Vouch = Callable[[str], str]
+"""Takes a line that would be asked about; returns who lets it run, empty for nobody."""
 
 TOLD_OUTPUT = 4_000
 """How many of the last characters that a failed check printed an agent is told."""
@@ -75,7 +79,7 @@ def due(rules: policy.Policy, paths: tuple[str, ...]) -> tuple[policy.Check, ...
 
 
 async def run(
-    doors: Doors, call: CallId, staged: Subject, vouched_by: str = ""
+    doors: Doors, call: CallId, staged: Subject, vouch: Vouch = lambda _line: ""
 ) -> tuple[policy.Finding, ...] | agents.ToolResult:
     """Runs every check that is due and has not passed on this tree yet.
 
@@ -83,7 +87,7 @@ async def run(
         doors: The session.
         call: What its output is recorded under.
         staged: What is checked; the worktree must hold it.
-        vouched_by: Who lets lines run that would be asked about; empty to ask.
+        vouch: Who lets a line run that would be asked about.
 
     Returns:
         What the checks found; or what the agent is told where a person did not let one run.
@@ -98,7 +102,7 @@ async def run(
             told = "the worktree holds changes that this commit leaves out. Commit all of them, or put them aside first"
             found.append(_finding(doors.rules, check, staged, f"could not run: {told}."))
             continue
-        vouched = f"policy check {check.name}" if check.vouched else vouched_by
+        vouched = f"policy check {check.name}" if check.vouched else vouch(check.run)
         clearance = await doors.clear(call, check.run, "", vouched)
         if isinstance(clearance, agents.ToolResult):
             return clearance

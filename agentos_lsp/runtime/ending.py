@@ -34,13 +34,12 @@ class Merge:
     into: str | None
     message: str
     by: str
-    run_checks: bool = False
-    """Whether checks may run that nobody has vouched for."""
+    run_checks: tuple[str, ...] = ()
+    """The lines of checks that nobody has vouched for and that may run: those that the person was shown."""
 
-    @property
-    def agreed_by(self) -> str:
-        """Who lets such checks run; empty for nobody."""
-        return self.by if self.run_checks else ""
+    def vouch(self, line: str) -> str:
+        """Returns who lets such a line run; empty for nobody."""
+        return f"merge by {self.by}" if line in self.run_checks else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ async def merge(session: Session, wanted: Merge, unsaved: frozenset[str], watch:
             await session.record(events.MergeRefused, into=into, reason=refused.message, paths=refused.paths)
             return refused
         proof = await proving.prove(
-            session, await _planned(workspace, into, wanted), wanted.strategy, wanted.agreed_by, watch
+            session, await _planned(workspace, into, wanted), wanted.strategy, wanted.vouch, watch
         )
         if isinstance(proof, proving.Unproven):
             await session.record(events.MergeRefused, into=into, reason=proof.reason)

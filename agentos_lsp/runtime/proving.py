@@ -74,7 +74,7 @@ async def needed(session: Session, found: merges.MergePreview) -> tuple[Needed, 
 
 
 async def prove(
-    session: Session, found: merges.MergePreview, strategy: MergeStrategy, agreed_by: str, watch: updating.Watch
+    session: Session, found: merges.MergePreview, strategy: MergeStrategy, vouch: checks.Vouch, watch: updating.Watch
 ) -> Proven | Unproven:
     """Runs the checks that a merge needs and that have not passed on its files; the caller holds the session.
 
@@ -82,7 +82,7 @@ async def prove(
         session: Its worktree has no changes that are not committed.
         found: What the merge would do.
         strategy: How it is to be made.
-        agreed_by: The person who lets lines run that nobody has vouched for; empty for nobody.
+        vouch: Who lets a line run that the policy alone does not vouch for.
         watch: Asked whether the merge is still wanted.
 
     Raises:
@@ -92,8 +92,8 @@ async def prove(
     tree = found.tree
     if not rows or tree is None or (strategy == "fast-forward" and found.kind == "merge"):
         return Proven(tree if checks.due(session.rules, found.paths) else None)
-    unasked = [row.check for row in rows if row.standing == "ask"]
-    if unasked and not agreed_by:
+    unasked = [row.check for row in rows if row.standing == "ask" and not vouch(row.check.run)]
+    if unasked:
         lines = ", ".join(f"{check.name} (`{check.run}`)" for check in unasked)
         return Unproven(
             f"The repository's policy wants {lines} to pass on the merged files, and you have not trusted that policy."
@@ -102,10 +102,9 @@ async def prove(
     workspace = session.place
     tip = await workspace.tip() or session.state.head
     call = ids.CallId(f"merge{session.state.sequence}")
-    vouched_by = f"merge by {agreed_by}" if agreed_by else ""
 
     async def run() -> tuple[policy.Finding, ...] | agents.ToolResult:
-        return await session.gate.prove(call, checks.Proposed(tree, found.paths), vouched_by)
+        return await session.gate.prove(call, checks.Proposed(tree, found.paths), vouch)
 
     told = await _while_wanted(session, workspace, watch, _with_files(session, workspace, (tip, tree), run))
     if watch.cancelled():

@@ -75,11 +75,11 @@ class Gate:
         return await taking_in.settle(self._journal, self._workspace, self._rules, call)
 
     async def prove(
-        self, call: CallId, proposed: checks.Proposed, vouched_by: str
+        self, call: CallId, proposed: checks.Proposed, vouch: checks.Vouch
     ) -> tuple[policy.Finding, ...] | agents.ToolResult:
         """Runs the checks that what a merge would leave needs; the worktree holds it. See `checks.run`."""
         return await checks.run(
-            checks.Doors(self._journal, self._workspace, self._rules, self._clear), call, proposed, vouched_by
+            checks.Doors(self._journal, self._workspace, self._rules, self._clear), call, proposed, vouch
         )
 
     async def check(self, line: str, cwd: str = "") -> verdict.Assessment:

@@ -135,7 +135,7 @@ async def _stop(client: Client, wanted: protocol.OneSession) -> object:
 
 async def _merge(client: Client, wanted: protocol.MergeSession) -> object:
     unsaved = await asyncio.to_thread(client.unsaved_files)
-    merge = ending.Merge(wanted.strategy, wanted.into, wanted.message, client.name, wanted.run_checks)
+    merge = ending.Merge(wanted.strategy, wanted.into, wanted.message, client.name, tuple(wanted.run_checks))
     outcome = await client.runtime.merge(ids.SessionId(wanted.session), merge, unsaved)
     if isinstance(outcome, ending.Merged):
         return {"merged": True, "into": outcome.into, "commit": outcome.commit, "files": list(outcome.files)}

@@ -90,12 +90,12 @@ class ChooseModel(OneSession):
 
 
 class MergeSession(OneSession):
-    """Merges; `into` is the branch that the session began from by default, `runChecks` vouches for checks."""
+    """Merges; `into` is the branch that the session began from by default, `runChecks` are lines that may run."""
 
     strategy: MergeStrategy = "merge"
     into: str | None = None
     message: Prose = ""
-    run_checks: bool = False
+    run_checks: list[str] = Field(default_factory=list, max_length=100)
 
 
 class PreviewMerge(OneSession):

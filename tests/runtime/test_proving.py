@@ -111,7 +111,10 @@ async def test_lines_of_a_policy_that_is_not_trusted_need_the_persons_word(house
         assert isinstance(refused, ending.NotMerged)
         assert "sum (`python3 check.py`)" in refused.message
         assert len(desk.of("check.started")) == 1
-        assert isinstance(await desk.merge(name, run_checks=True), ending.Merged)
+        unseen = await desk.merge(name, run_checks=("python3 other.py",))
+        assert unseen == refused
+        assert len(desk.of("check.started")) == 1
+        assert isinstance(await desk.merge(name, run_checks=("python3 check.py",)), ending.Merged)
         assert desk.of("check.started")[-1].cleared_by == "merge by a test"
 
 

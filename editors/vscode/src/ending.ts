@@ -45,8 +45,8 @@ export async function merge(server: Server, session: string): Promise<void> {
       return;
     }
   }
-  const runChecks = unasked.length > 0;
-  const outcome = await server.ask('agentos.session.merge', { session, strategy, ...(runChecks && { runChecks }) });
+  const runChecks = unasked.map((check) => check.line);
+  const outcome = await server.ask('agentos.session.merge', { session, strategy, runChecks });
   if (outcome?.merged === true) {
     void vscode.window.showInformationMessage(`Merged ${count(outcome.files.length, 'file')} into ${outcome.into}.`);
   } else if (outcome !== undefined) {

@@ -58,7 +58,7 @@ export interface MergeSession extends OneSession {
   strategy?: 'fast-forward' | 'merge' | 'squash' | 'rebase';
   into?: string;
   message?: string;
-  runChecks?: boolean;
+  runChecks?: string[];
 }
 
 export interface PreviewMerge extends OneSession {

@@ -3,10 +3,10 @@ local client = require('agentos.client')
 
 local M = {}
 
----Merges; `run_checks` lets checks run that nobody has vouched for.
+---Merges; `run_checks` are the lines of checks that nobody has vouched for and that may run.
 ---@param session string
 ---@param strategy? string
----@param run_checks boolean
+---@param run_checks? string[]
 local function send(session, strategy, run_checks)
   local argument = { session = session, strategy = strategy, runChecks = run_checks }
   client.execute('agentos.session.merge', argument, function(result)
@@ -66,11 +66,13 @@ function M.merge(session, strategy)
     end
     local unasked = vim.tbl_filter(function(check) return check.standing == 'ask' end, found.checks)
     if #unasked == 0 then
-      return send(session, strategy, false)
+      return send(session, strategy)
     end
     local lines = { 'The policy wants these checks to pass on the merged files, and you have not trusted it:' }
     vim.list_extend(lines, vim.tbl_map(function(check) return ('%s: %s'):format(check.name, check.line) end, unasked))
-    M.confirm('agentos_checks', lines, 'Do not merge', 'Run them and merge', function() send(session, strategy, true) end)
+    M.confirm('agentos_checks', lines, 'Do not merge', 'Run them and merge', function()
+      send(session, strategy, vim.tbl_map(function(check) return check.line end, unasked))
+    end)
   end)
 end
 
