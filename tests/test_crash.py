@@ -107,6 +107,7 @@ async def none_survive(mark: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see what survives")
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_a_server_that_is_killed_at_an_event_leaves_a_session_that_goes_on_or_is_discarded(tmp_path, number):
     house = support.House(tmp_path)
