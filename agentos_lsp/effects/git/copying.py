@@ -15,8 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentos_lsp.effects.git.indexes import Stated
-
 ENTRY = struct.Struct(">10I20sH")
 """How an entry begins, before its path and one to eight NUL bytes. Source: gitformat-index, version 2."""
 
@@ -146,7 +144,7 @@ def carry(entries: bytearray, origin: Folder, place: Folder, before_ns: int) -> 
         at = end
 
 
-def stated(seen: Stated, mode: int) -> tuple[int, ...]:
+def stated(seen: os.stat_result, mode: int) -> tuple[int, ...]:
     """Returns what an entry says of a file's stat, its mode as git has it, in the order of an entry."""
     ctime_s, ctime_ns = divmod(seen.st_ctime_ns, _NANO)
     mtime_s, mtime_ns = divmod(seen.st_mtime_ns, _NANO)

@@ -9,32 +9,25 @@ Source: gitformat-index.
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import itertools
 import os
-import re
 import struct
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from agentos_lsp.effects.git import copying, indexes, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from agentos_lsp.effects.git.opening import Repository
 
 _HEADER = struct.Struct(">4sII")
-_EXTENSION = struct.Struct(">4sI")
-_CHECKSUM_BYTES = 20
-_SIZE = copying.ENTRY.size
-_NAME_AT, _FLAGS_AT = 40, 60
-"""Where in an entry the object's name and its flags stand."""
-
-_STAGE, _ASSUMED, _EXTENDED, _LONGEST = 0x30, 0x80, 0x40, 0xFFF
+_NAME_AT = 40
+"""Where in an entry the object's name stands."""
 
 
 @dataclass
@@ -56,7 +49,7 @@ class Draft:
     def row(self, at: int) -> tuple[bytes, trees.Entry]:
         """Returns the path of the entry that begins there, and what the tree holds."""
         fields = copying.ENTRY.unpack_from(self.entries, at)
-        return _path(self.entries, at), trees.Entry(fields[6], fields[10])
+        return indexes.path_of(self.entries, at), trees.Entry(fields[6], fields[10])
 
     def rows(self) -> Iterator[tuple[int, bytes, trees.Entry]]:
         """Yields where each entry begins, its path, and what the tree holds."""
@@ -65,13 +58,8 @@ class Draft:
 
     def known(self, at: int) -> indexes.Indexed | None:
         """Returns what the checkout's index says of a file, None if that is nothing."""
-        ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, _ = copying.ENTRY.unpack_from(
-            self.entries, at
-        )
-        if not inode:
-            return None
-        times = (mtime_s * indexes.NANO + mtime_ns, ctime_s * indexes.NANO + ctime_ns)
-        return indexes.Indexed(trees.Entry(mode, oid), size, *times, inode)
+        found = indexes.indexed(self.entries, at)
+        return found if found.inode else None
 
     def knows(self, count: int) -> bool:
         """Tells whether there are so many files of which the checkout's index says something."""
@@ -87,7 +75,7 @@ class Draft:
         mode = copying.ENTRY.unpack_from(self.entries, at)[6]
         copying.STAT.pack_into(self.entries, at, 0, 0, 0, 0, 0, 0, mode, 0, 0, 0)
 
-    def note(self, at: int, seen: indexes.Stated) -> None:
+    def note(self, at: int, seen: os.stat_result) -> None:
         """Notes the stat of a file that was just written."""
         mode = copying.ENTRY.unpack_from(self.entries, at)[6]
         *fields, size = copying.stated(seen, mode)
@@ -133,11 +121,10 @@ def of_tree(repository: Repository, tree: bytes, source: str, index: str) -> Dra
     """
     try:
         before_ns = Path(index).stat().st_mtime_ns
-        known = _scanned(Path(index).read_bytes())
-    except (OSError, struct.error, ValueError, IndexError):
-        before_ns, known = 0, _NOTHING
+    except OSError:
+        before_ns = 0
     draft = Draft(source, before_ns)
-    laying = _Laying(repository, known, draft)
+    laying = _Laying(repository, indexes.read(index), draft)
     laying.lay(tree, b"")
     return draft if laying.in_order else _sorted(draft)
 
@@ -145,151 +132,28 @@ def of_tree(repository: Repository, tree: bytes, source: str, index: str) -> Dra
 def _sorted(draft: Draft) -> Draft:
     """Returns a draft in the order of an index, where a tree was not: git writes none like it, but reads them."""
     ordered = Draft(draft.source, draft.before_ns)
-    for _, begin in sorted((_path(draft.entries, at), at) for at in draft.starts):
+    for _, begin in sorted((indexes.path_of(draft.entries, at), at) for at in draft.starts):
         ordered.starts.append(len(ordered.entries))
-        ordered.entries += draft.entries[begin : _end(draft.entries, begin)]
+        ordered.entries += draft.entries[begin : indexes.end_of(draft.entries, begin)]
     return ordered
-
-
-class _Known(NamedTuple):
-    """What an index holds: its entries as version 2 has them, where each begins, and the trees that git has noted."""
-
-    entries: bytearray
-    starts: Sequence[int]
-    noted: dict[bytes, tuple[int, bytes]]
-    """By the path of a folder, with its slash: how many entries are below it, and the name of the tree they equal."""
-
-
-_NOTHING = _Known(bytearray(), (), {})
-
-
-def _scanned(data: bytes) -> _Known:
-    """Finds the entries of an index file, and what git has noted of their trees.
-
-    Raises:
-        ValueError, IndexError, struct.error: It is no index, or broken.
-    """
-    magic, version, count = _HEADER.unpack_from(data)
-    if magic != b"DIRC" or version != 2:
-        return _rewritten(data)
-    entries, starts = bytearray(data), array("Q")
-    at = _HEADER.size
-    for _ in range(count):
-        starts.append(at)
-        if data[at + _FLAGS_AT] & (_EXTENDED | _ASSUMED):
-            # What the person told git of their own files is not so in another folder.
-            entries[at + _FLAGS_AT] &= ~(_EXTENDED | _ASSUMED)
-        at += (data.index(0, at + _SIZE) - at + 8) & ~7
-    return _Known(entries, starts, {} if _has_forbidden(entries, starts) else _noted(data, at))
-
-
-def _rewritten(data: bytes) -> _Known:
-    """Finds the same in an index of another version, whose entries are written anew."""
-    draft = Draft("", 0)
-    end = _HEADER.size
-    for _, path, fields, end in indexes.entries(data):  # noqa: B007 - where the last ends
-        draft.starts.append(len(draft.entries))
-        _append(draft.entries, path, fields[:10], fields[10], fields[11] & (_STAGE << 8))
-    noted = {} if _has_forbidden(draft.entries, draft.starts) else _noted(data, end)
-    return _Known(draft.entries, draft.starts, noted)
-
-
-def _append(entries: bytearray, path: bytes, stat: Sequence[int], oid: bytes, flags: int = 0) -> None:
-    entries += copying.ENTRY.pack(*stat, oid, flags | min(len(path), _LONGEST))
-    entries += path + b"\0" * (8 - (_SIZE + len(path)) % 8)
-
-
-_SUSPECTS = [
-    re.compile(shape)
-    for shape in (
-        rb"\.git[ .]*[/\0]",
-        rb"git~1[ .]*[/\0]",
-        rb"\.[/\0]",
-        rb"//",
-        rb"\xe2[\x80\x81][\x8c-\xaf]",
-        rb"\xef\xbb\xbf",
-    )
-]
-"""What is in each forbidden name, or at its end; other bytes of an entry may look like it."""
-
-_WINDOW = 10_000
-"""How many entries are searched in one go: nothing else of this process runs meanwhile."""
-
-
-def _has_forbidden(entries: bytearray, starts: Sequence[int]) -> bool:
-    """Whether a path has a name that git should not have let into an index."""
-    return any(
-        trees.is_forbidden(name)
-        for first in range(0, len(starts), _WINDOW)
-        for path in _suspects(entries, starts[first : first + _WINDOW])
-        for name in path.split(b"/")
-    )
-
-
-def _suspects(entries: bytearray, starts: Sequence[int]) -> Iterator[bytes]:
-    """Yields the paths of some entries in a row that need a closer look."""
-    lowered = entries[starts[0] : _end(entries, starts[-1])].lower()
-    found = (starts[0] + hit.start() for pattern in _SUSPECTS for hit in pattern.finditer(lowered))
-    for number in {bisect.bisect(starts, at) - 1 for at in found}:
-        yield _path(entries, starts[number])
-
-
-def _noted(data: bytes, at: int) -> dict[bytes, tuple[int, bytes]]:
-    """Reads the extension `TREE`; nothing if there is none or it is broken.
-
-    Source: gitformat-index, "Cache tree": path NUL, number of entries, space, number of subtrees, newline, object name;
-    a negative number of entries means that it is not known, and then there is no name.
-    """
-    while at + _EXTENSION.size <= len(data) - _CHECKSUM_BYTES:
-        name, size = _EXTENSION.unpack_from(data, at)
-        at += _EXTENSION.size
-        if name == b"TREE":
-            try:
-                return _parsed(data[at : at + size])
-            except (ValueError, IndexError):
-                return {}
-        at += size
-    return {}
-
-
-def _parsed(data: bytes) -> dict[bytes, tuple[int, bytes]]:
-    found: dict[bytes, tuple[int, bytes]] = {}
-    above: list[tuple[bytes, int]] = []
-    at = 0
-    while at < len(data):
-        while above and not above[-1][1]:
-            above.pop()
-        end = data.index(b"\0", at)
-        prefix = b""
-        if above:
-            parent, left = above[-1]
-            above[-1] = (parent, left - 1)
-            prefix = parent + data[at:end] + b"/"
-        line = data.index(b"\n", end)
-        count, folders = map(int, data[end + 1 : line].split(b" "))
-        at = line + 1
-        if count >= 0:
-            found[prefix] = (count, data[at : at + 20])
-            at += 20
-        above.append((prefix, folders))
-    return found
 
 
 class _Laying:
     """One draft as it grows; the index and the tree are in the same order, so both are gone through once."""
 
-    def __init__(self, repository: Repository, known: _Known, draft: Draft) -> None:
+    def __init__(self, repository: Repository, known: indexes.Index, draft: Draft) -> None:
         self._repository = repository
         self._known = known
+        self._noted = known.noted()
         self._draft = draft
         self.in_order = True
         self._last = b""
         self._next = 0
-        self._path = _path(known.entries, known.starts[0]) if known.starts else b""
+        self._path = indexes.path_of(known.entries, known.starts[0]) if known.starts else b""
 
     def lay(self, tree: bytes, prefix: bytes) -> None:
         """Appends the entries of a tree."""
-        noted = self._known.noted.get(prefix)
+        noted = self._noted.get(prefix)
         if noted is not None and noted[1] == tree and self._taken_over(prefix, noted[0]):
             return
         for name, entry in trees.entries(self._repository, tree).items():
@@ -308,11 +172,11 @@ class _Laying:
         last = first + count
         if not count or last > len(known.starts):
             return False
-        around = (_path(known.entries, at).startswith(prefix) for at in known.starts[last - 1 : last + 1])
+        around = (indexes.path_of(known.entries, at).startswith(prefix) for at in known.starts[last - 1 : last + 1])
         if list(around) not in ([True], [True, False]):
             return False
         self._go_to(last)
-        begin, end = known.starts[first], _end(known.entries, known.starts[last - 1])
+        begin, end = known.starts[first], indexes.end_of(known.entries, known.starts[last - 1])
         shift = len(draft.entries) - begin
         draft.entries += memoryview(known.entries)[begin:end]
         draft.starts.extend(at + shift for at in known.starts[first:last])
@@ -327,23 +191,16 @@ class _Laying:
     def _go_to(self, number: int) -> None:
         self._next = number
         if number < len(self._known.starts):
-            self._path = _path(self._known.entries, self._known.starts[number])
+            self._path = indexes.path_of(self._known.entries, self._known.starts[number])
 
     def _append(self, path: bytes, entry: trees.Entry) -> None:
         known, draft = self._known, self._draft
         draft.starts.append(len(draft.entries))
         found = self._find(path)
         if found < len(known.starts) and self._path == path and entry.mode in trees.REGULAR:
-            fields = copying.ENTRY.unpack_from(known.entries, known.starts[found])
-            if (fields[6], fields[10]) == (entry.mode, entry.oid) and not fields[11] & (_STAGE << 8):
-                _append(draft.entries, path, fields[:10], entry.oid)
+            at = known.starts[found]
+            fields = copying.ENTRY.unpack_from(known.entries, at)
+            if fields[10] == entry.oid and fields[6] == entry.mode and not fields[11] & indexes.STAGE:
+                draft.entries += known.entries[at : indexes.end_of(known.entries, at)]
                 return
-        _append(draft.entries, path, (0, 0, 0, 0, 0, 0, entry.mode, 0, 0, 0), entry.oid)
-
-
-def _path(entries: bytearray, at: int) -> bytes:
-    return bytes(entries[at + _SIZE : entries.index(0, at + _SIZE)])
-
-
-def _end(entries: bytearray, at: int) -> int:
-    return at + ((entries.index(0, at + _SIZE) - at + 8) & ~7)
+        indexes.append(draft.entries, path, (0, 0, 0, 0, 0, 0, entry.mode, 0, 0, 0), entry.oid)

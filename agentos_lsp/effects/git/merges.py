@@ -343,8 +343,8 @@ def _left_out(repository: Repository, checkout: Checkout, between: tuple[bytes, 
     if not features.is_true(repository.config, "core.sparseCheckout"):
         return None
     index = indexes.read(f"{checkout.git_dir}/index")
-    present = {folder for path, row in index.items() if not row.absent for folder in _above(path)}
-    absent = {folder for path, row in index.items() if row.absent for folder in _above(path)} - present
+    present = {folder for path, row in index.rows() if not row.absent for folder in _above(path)}
+    absent = {folder for path, row in index.rows() if row.absent for folder in _above(path)} - present
     paths = tuple(
         os.fsdecode(path)
         for path, _, _ in trees.difference(repository, *between)
