@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.05
 _PIECE = 1 << 18
+_START = "import sys; sys.path.append(sys.argv[1]); __import__(sys.argv[2]).main()"
+"""A module that is imported is compiled once, a script each time."""
 
 
 def run(
@@ -28,7 +30,7 @@ def run(
     """Runs a script once for each job, all at once, and returns what they wrote; blocks, so call it in a thread.
 
     Args:
-        script: A file of this package that needs only the standard library.
+        script: A file of this package that needs only the standard library, and has a `main`.
         jobs: What each finds on its standard input.
         heard: Told now and then how many bytes have come from all of them.
         cancelled: Asked now and then; then all of them are ended.
@@ -67,7 +69,7 @@ def _started(script: str, job: bytes) -> Iterator[subprocess.Popen[bytes]]:
         given.seek(0)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-X", "utf8", script],
+                [sys.executable, "-I", "-S", "-X", "utf8", "-c", _START, *os.path.split(script.removesuffix(".py"))],
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -255,6 +257,14 @@ def test_what_a_killed_helper_left_is_written_anew(ladder: Ladder, part: float) 
     )
     assert made is not None
     ladder.assert_as_git(made)
+
+
+def test_a_worker_for_a_spare_lets_all_other_sessions_of_the_machine_go_first() -> None:
+    code = "from agentos_lsp.effects.git import copying; copying.yield_to_others(19); import os; print(os.nice(0))"
+    group = Path("/proc/self/autogroup")
+    code += f"; print(open({str(group)!r}).read())" if group.exists() else ""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, start_new_session=True)
+    assert {line.rpartition(b" ")[2] for line in ran.stdout.split(b"\n") if line} == {b"19"}
 
 
 def test_a_cancelled_copy_ends_its_helpers_and_leaves_nothing(ladder: Ladder) -> None:
