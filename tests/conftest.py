@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ GIT_CONFIG = """\
 	email = person@example.invalid
 [init]
 	defaultBranch = main
+	templateDir = ~/.template
 [commit]
 	gpgSign = false
 [gc]
@@ -56,9 +58,16 @@ def isolate(home: Path) -> None:
         "XDG_CACHE_HOME": home / ".cache",
         "XDG_RUNTIME_DIR": home / "run",
     }
+    # Some hundred Pythons start here: where each had to compile all of ours, half the time would go into that.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     for folder in folders.values():
         folder.mkdir(parents=True, mode=0o700)
     (home / ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
+    # What git puts into a new repository, but for the sample hooks: some thousand repositories are made here.
+    (home / ".template" / "hooks").mkdir(parents=True)
+    (home / ".template" / "info").mkdir()
+    (home / ".template" / "info" / "exclude").write_text("# Files that git ignores here.\n", encoding="utf-8")
     os.environ.update({name: str(folder) for name, folder in folders.items()})
     os.environ.update(
         HOME=str(home),
