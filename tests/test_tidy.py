@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import re
 import subprocess
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import importlinter.api  # noqa: F401 - registers the readers and contract types that the use case needs
@@ -52,14 +54,57 @@ def relative(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def text(file: Path) -> str:
     """Returns a file's text, empty for a binary one."""
     content = file.read_bytes()
     return "" if b"\0" in content else content.decode("utf-8", "replace")
 
 
-def tree(module: Path) -> ast.Module:
-    return ast.parse(text(module), relative(module))
+@dataclass(frozen=True)
+class Module:
+    """What is asked about a module, so that it is read once for all tests and its tree need not be kept."""
+
+    docstring: str
+    calls: tuple[str, ...]
+    imports: frozenset[str]
+    """Every module that this one names in an import, wherever it stands."""
+    strings: tuple[str, ...]
+    """Its strings, but not the pieces that stand behind a value in a formatted one."""
+    runs_a_shell: bool
+
+
+@functools.cache
+def module(file: Path) -> Module:
+    tree = ast.parse(text(file), relative(file))
+    calls: list[str] = []
+    imports: set[str] = set()
+    strings: list[ast.Constant] = []
+    behind: set[int] = set()
+    runs_a_shell = False
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=called):
+                calls.append(dotted(called))
+            case ast.Import(names=names):
+                imports.update(alias.name for alias in names)
+            case ast.ImportFrom(module=str(source), names=names):
+                imports.update([source, *(f"{source}.{alias.name}" for alias in names)])
+            case ast.JoinedStr(values=pieces):
+                behind.update(id(piece) for piece in pieces[1:])
+            case ast.Constant(value=str()):
+                strings.append(node)
+            case ast.keyword(arg="shell", value=ast.Constant(value=True)):
+                runs_a_shell = True
+            case _:
+                pass
+    return Module(
+        ast.get_docstring(tree) or "",
+        tuple(calls),
+        frozenset(imports),
+        tuple(str(node.value) for node in strings if id(node) not in behind),
+        runs_a_shell,
+    )
 
 
 def dotted(node: ast.expr) -> str:
@@ -71,24 +116,6 @@ def dotted(node: ast.expr) -> str:
             return f"{dotted(value)}.{name}".lstrip(".")
         case _:
             return ""
-
-
-def calls(module: Path) -> list[str]:
-    return [dotted(node.func) for node in ast.walk(tree(module)) if isinstance(node, ast.Call)]
-
-
-def imports(module: Path) -> set[str]:
-    """Returns every module that this one names in an import, wherever it stands."""
-    found: set[str] = set()
-    for node in ast.walk(tree(module)):
-        match node:
-            case ast.Import(names=names):
-                found.update(alias.name for alias in names)
-            case ast.ImportFrom(module=str(source), names=names):
-                found.update([source, *(f"{source}.{alias.name}" for alias in names)])
-            case _:
-                pass
-    return found
 
 
 def page(name: str) -> str:
@@ -111,9 +138,9 @@ def test_every_import_contract_is_kept(capsys: pytest.CaptureFixture[str]) -> No
 def test_every_module_begins_with_a_sentence_that_says_what_it_is() -> None:
     scripts = [file for file in FILES if file.parent == ROOT / ".ci" and file.suffix == ".py"]
     silent = [
-        relative(module)
-        for module in [*MODULES, *scripts]
-        if not re.match(r"\S[^\n]*(\n[^\n]+)*[.:?](\s|$)", ast.get_docstring(tree(module)) or "")
+        relative(file)
+        for file in [*MODULES, *scripts]
+        if not re.match(r"\S[^\n]*(\n[^\n]+)*[.:?](\s|$)", module(file).docstring)
     ]
     assert silent == []
 
@@ -126,16 +153,16 @@ def test_no_file_is_longer_than_500_lines() -> None:
 @pytest.mark.parametrize("floor", ["domain", "effects", "runtime", "server"])
 def test_nothing_prints_on_the_floor_whose_output_may_be_the_wire(floor: str) -> None:
     printing = [
-        relative(module) for module in MODULES if module.is_relative_to(PACKAGE / floor) and "print" in calls(module)
+        relative(file) for file in MODULES if file.is_relative_to(PACKAGE / floor) and "print" in module(file).calls
     ]
     assert printing == []
 
 
 def test_the_proof_that_a_line_was_cleared_is_made_in_one_place() -> None:
     makers = {
-        relative(module): count
-        for module in MODULES
-        if (count := sum(name.rpartition(".")[2] == "Cleared" for name in calls(module)))
+        relative(file): count
+        for file in MODULES
+        if (count := sum(name.rpartition(".")[2] == "Cleared" for name in module(file).calls))
     }
     assert makers == {"agentos_lsp/runtime/tool_call.py": 1}
 
@@ -146,9 +173,9 @@ def test_only_the_door_to_processes_spawns() -> None:
     )
     doors = {"subprocess", "multiprocessing", "pty", "concurrent.futures.ProcessPoolExecutor"}
     found = {
-        relative(module)
-        for module in MODULES
-        if imports(module) & doors or any(spawning.fullmatch(name) for name in calls(module))
+        relative(file)
+        for file in MODULES
+        if module(file).imports & doors or any(spawning.fullmatch(name) for name in module(file).calls)
     }
     # `cli` is a person's terminal: the tour starts a server there, as an editor would.
     assert {
@@ -157,14 +184,8 @@ def test_only_the_door_to_processes_spawns() -> None:
 
 
 def test_no_line_runs_through_an_unnamed_shell() -> None:
-    shells = [
-        relative(file)
-        for file in FILES
-        if file.suffix == ".py"
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.keyword) and node.arg == "shell" and getattr(node.value, "value", None) is True
-    ]
-    assert shells == []
+    mentioning = [file for file in FILES if file.suffix == ".py" and "shell" in text(file)]
+    assert [relative(file) for file in mentioning if module(file).runs_a_shell] == []
 
 
 def test_every_exception_from_the_checkers_names_its_rule_and_its_reason() -> None:
@@ -198,22 +219,12 @@ def test_no_file_names_a_place_on_the_machine_it_was_written_on() -> None:
     assert found == []
 
 
-def whole_strings(code: ast.AST) -> list[ast.Constant]:
-    """Returns the strings of a module, but not the pieces that stand behind a value in a formatted one."""
-    behind = {id(piece) for node in ast.walk(code) if isinstance(node, ast.JoinedStr) for piece in node.values[1:]}
-    return [
-        node
-        for node in ast.walk(code)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in behind
-    ]
-
-
 def test_an_absolute_path_in_the_code_is_one_that_every_machine_has() -> None:
     found = {
-        f"{relative(module)}: {node.value[:60]}"
-        for module in MODULES
-        for node in whole_strings(tree(module))
-        if (start := re.match(r"/([A-Za-z][\w.-]*)/\w", node.value)) and start[1] not in SYSTEM_FOLDERS
+        f"{relative(file)}: {string[:60]}"
+        for file in MODULES
+        for string in module(file).strings
+        if (start := re.match(r"/([A-Za-z][\w.-]*)/\w", string)) and start[1] not in SYSTEM_FOLDERS
     }
     assert found == set()
 
@@ -287,7 +298,7 @@ def test_every_dependency_is_pinned_to_one_version() -> None:
 
 
 def test_the_architecture_names_every_folder_of_the_package() -> None:
-    folders = {module.parent.relative_to(PACKAGE) for module in MODULES} - {Path()}
+    folders = {file.parent.relative_to(PACKAGE) for file in MODULES} - {Path()}
     drawing = page("architecture.md")
     assert {folder.as_posix() for folder in folders if f"{folder.name}/" not in drawing} == set()
 
