@@ -224,7 +224,7 @@ async def test_a_daemon_with_an_editor_or_a_live_session_stays(tmp_path):
             session = await editor.start(house, "touch made.txt")
             await editor.approval(session)
         while not daemon._endpoint.is_alone:  # noqa: ASYNC110 - the end of a connection is no event of the session
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
         assert daemon._timer is None
         assert not house.serving.done()
         # The session ends without an editor: nobody needs the daemon any more.

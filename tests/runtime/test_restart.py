@@ -98,7 +98,7 @@ async def halted(desk, name):
     async with asyncio.timeout(support.WAIT_S):
         session = desk.runtime._sessions[name]
         while not session._halted:  # noqa: ASYNC110 - a closed log tells nobody
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
 
 
 async def test_what_a_person_rejected_stays_rejected_over_a_restart(house):
@@ -412,7 +412,7 @@ async def through(desk, name):
                     await desk.runtime.prompt(one(name), "Go on", "a test")
             except EffectError:
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
 
 
 def is_full(desk):

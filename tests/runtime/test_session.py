@@ -233,7 +233,7 @@ async def test_a_store_that_fails_halts_its_session_and_no_other_and_resume_goes
 async def wait_until_halted(desk, name):
     async with asyncio.timeout(support.WAIT_S):
         while not desk.runtime._sessions[name]._halted:  # noqa: ASYNC110 - a closed log tells nobody
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
 
 
 async def test_an_answer_that_cannot_be_written_does_not_count_and_can_be_given_again(house):

@@ -54,6 +54,7 @@ class Bench:
         while time.monotonic() < deadline:
             if file.exists() and (said := file.read_text().strip()):
                 return int(said)
+            time.sleep(0.002)
         raise AssertionError(f"{name} was not written")
 
 

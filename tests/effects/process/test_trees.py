@@ -166,7 +166,7 @@ async def test_a_keeper_that_is_killed_takes_its_commands_with_it_and_is_replace
         run = group.create_task(bench.run("setsid sleep 1000 & echo $! > PID; sleep 1000"))
         pid = await asyncio.to_thread(bench.pid_from, "PID")
         while not any(running.pid for running in bench.processes._running):
-            await asyncio.sleep(0)  # the command may be quicker than the word that it was started
+            await asyncio.sleep(0.002)  # the command may be quicker than the word that it was started
         os.kill(bench.processes._link._process.pid, signal.SIGKILL)
 
     finished = run.result()
@@ -213,6 +213,7 @@ def test_nothing_survives_when_the_server_is_killed(tmp_path, hold):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not all(_filled(tmp_path / name) for name in names):
         assert server.poll() is None
+        time.sleep(0.005)
     pids = {name: int((tmp_path / name).read_text()) for name in names}
     assert {name: is_alive(pid) for name, pid in pids.items()} == dict.fromkeys(names, True)
 
@@ -221,7 +222,7 @@ def test_nothing_survives_when_the_server_is_killed(tmp_path, hold):
 
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and any(is_alive(pid) for pid in pids.values()):
-        pass
+        time.sleep(0.002)
     assert {name: is_alive(pid) for name, pid in pids.items()} == dict.fromkeys(names, False)
 
 
