@@ -21,6 +21,7 @@ from agentos_lsp.domain.errors import EffectError
 from agentos_lsp.effects import trust
 from agentos_lsp.effects.store import Store
 from agentos_lsp.runtime import confining, ending, policies, supervisor
+from tests import repositories
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -53,9 +54,7 @@ class House:
         self._numbers = itertools.count(1)
         self._ticks = itertools.count(1)
         self._scripts = itertools.count(1)
-        self.root.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("first", FILES)
+        repositories.make(self.root, FILES)
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         done = subprocess.run(["git", *words], cwd=cwd or self.root, check=True, capture_output=True)

@@ -17,6 +17,7 @@ from agentos_lsp.domain import ids
 from agentos_lsp.effects import store, trust
 from agentos_lsp.runtime import models, policies, supervisor
 from agentos_lsp.server import connection, protocol, rpc
+from tests import repositories
 from tests.runtime import support as house
 from tests.server import support
 
@@ -52,13 +53,7 @@ class House:
 
     def make_repository(self, files=None):
         self.repository.mkdir()
-        self.git("init", "-q")
-        for name, text in (files or {"a.txt": "one\ntwo\n", "dir ü/naïve é.txt": "é\n"}).items():
-            file = self.repository / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        self.git("add", "-A")
-        self.git("commit", "-qm", "first")
+        repositories.make(self.repository, files or {"a.txt": "one\ntwo\n", "dir ü/naïve é.txt": "é\n"})
 
     def parts(self):
         known = models.Models(self.tmp_path / "settings.toml", {}, lambda: T0)

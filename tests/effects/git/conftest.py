@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests import repositories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +76,14 @@ def write(root: Path, path: str, text: str | bytes) -> Path:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     root = tmp_path / "my repo"
+    repositories.copy(first(), root)
+    return Place(root)
+
+
+@functools.cache
+def first() -> Path:
+    """The repository that every place is a copy of."""
+    root = repositories.folder() / "place"
     root.mkdir()
     made = Place(root)
     made.git("init", "-q")
@@ -84,4 +95,4 @@ def place(tmp_path: Path) -> Place:
     made.write(".gitignore", "build/\n*.log\n")
     made.write("dir ü/naïve.txt", "é\n")
     made.commit("first")
-    return made
+    return root
