@@ -68,6 +68,9 @@ def wheel() -> bytes:
     return held.getvalue()
 
 
+PYTEST = f"env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest"
+"""The plug-ins are those of these tests here, which take longer to load than the project does to be tested."""
+
 PROJECTS = {
     "python": (
         {
@@ -77,7 +80,7 @@ PROJECTS = {
                 "def test_add(tmp_path):\n    (tmp_path / 'made').write_text('x')\n    assert add(1, 2) == 3\n"
             ),
         },
-        f"{sys.executable} -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . .",
+        f"{PYTEST} -q -p no:cacheprovider -c /dev/null --rootdir . .",
     ),
     "python in parallel": ({"main.py": SQUARES}, f"{sys.executable} main.py"),
     "gcc": (
@@ -120,7 +123,7 @@ PROJECTS = {
         },
         (
             f"{sys.executable} -m pip install -q --no-index --target installed ./one-1-py3-none-any.whl"
-            f" && PYTHONPATH=installed {sys.executable} -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . ."
+            f" && PYTHONPATH=installed {PYTEST} -q -p no:cacheprovider -c /dev/null --rootdir . ."
         ),
     ),
     "git": (
