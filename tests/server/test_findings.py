@@ -139,12 +139,14 @@ async def test_the_conversation_of_a_waiver(tmp_path):
     named = '"command": "agentos.finding.waive", "title": "Waive once: it is meant to be so"'
     command = f'"command": {{"arguments": [{sent}], {named}}}'
     assert lines[0].startswith("-> textDocument/codeAction #")
-    assert command in lines[1]
     # What is told of the change of a page comes before or after; what counts is that the answer and the ends are there.
-    assert {line.split(" {")[0].split(" #")[0] for line in lines[2:]} == {
+    offered = next(line for line in lines if line.startswith("<- result"))
+    assert command in offered
+    rest = [line for line in lines[1:] if line is not offered]
+    assert {line.split(" {")[0].split(" #")[0] for line in rest} == {
         "-> workspace/executeCommand",
         "<- result",
         "<- textDocument/publishDiagnostics",
     }
-    ends = [line for line in lines[2:] if "publishDiagnostics" in line and '"code": "policy.secret"' not in line]
+    ends = [line for line in rest if "publishDiagnostics" in line and '"code": "policy.secret"' not in line]
     assert len({line.rpartition('"uri": ')[2] for line in ends}) == 3
