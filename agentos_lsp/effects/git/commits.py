@@ -229,3 +229,7 @@ def _write_next_index(repository: Repository, worktree: Worktree, old: bytes, ne
     data = staging.staged(repository, worktrees.read_index(worktree), old, new, _next(worktree))
     with Path(_next(worktree)).open("xb") as file:
         file.write(data)
+    # What changed since git last looked must not seem older than the index now.
+    with contextlib.suppress(FileNotFoundError):
+        written_ns = os.lstat(f"{worktree.admin_dir}/index").st_mtime_ns
+        os.utime(_next(worktree), ns=(written_ns, written_ns))

@@ -6,6 +6,7 @@ Source: gitformat-index, versions 2 to 4. Only what a session needs is kept: ent
 from __future__ import annotations
 
 import bisect
+import contextlib
 import re
 import struct
 from array import array
@@ -65,13 +66,14 @@ class Index(Mapping[bytes, Indexed]):
     Attributes:
         entries: All entries as version 2 has them, conflicts too, one after another, without the person's own flags.
         starts: Where each begins.
+        tail: What follows them in the file.
     """
 
     def __init__(self, entries: bytearray, starts: array[int], absent: Collection[int] = (), tail: bytes = b"") -> None:
         self.entries = entries
         self.starts = starts
         self._absent = absent
-        self._tail = tail
+        self.tail = tail
 
     def __getitem__(self, path: bytes) -> Indexed:
         number = bisect.bisect_left(self.starts, path, key=self._path_at)
@@ -107,7 +109,7 @@ class Index(Mapping[bytes, Indexed]):
             By the path of a folder, with its slash: how many entries are below it, and the name of the tree they equal.
             Nothing of an index with a name that git should not have let into it.
         """
-        return {} if _has_forbidden(self.entries, self.starts) else _noted(self._tail)
+        return {} if _has_forbidden(self.entries, self.starts) else _noted(self.tail)
 
 
 def indexed(entries: bytearray, at: int, *, absent: bool = False) -> Indexed:
@@ -136,13 +138,16 @@ def read(path: str) -> Index:
     """Reads an index file.
 
     Returns:
-        Its entries; none if the file is absent or in a form that is not understood: whoever asks then compares contents
-        instead of trusting the index.
+        Its entries; none if the file is absent or in a form that is not understood, such as a split or a sparse one:
+        whoever asks then compares contents instead of trusting the index.
     """
     try:
-        return _scanned(Path(path).read_bytes())
+        found = _scanned(Path(path).read_bytes())
+        if not any(name[:1].islower() for name, _ in _extensions(found.tail)):
+            return found
     except (OSError, struct.error, ValueError, IndexError):
-        return Index(bytearray(), array("Q"))
+        pass
+    return Index(bytearray(), array("Q"))
 
 
 def _scanned(data: bytes) -> Index:
@@ -237,22 +242,26 @@ def _suspects(entries: bytearray, starts: Sequence[int]) -> Iterator[bytes]:
         yield path_of(entries, starts[number])
 
 
+def _extensions(tail: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the extensions by name; a name that begins with a small letter may not be passed over."""
+    at = 0
+    while at + _EXTENSION.size <= len(tail) - _CHECKSUM_BYTES:
+        name, size = _EXTENSION.unpack_from(tail, at)
+        at += _EXTENSION.size
+        yield name, tail[at : at + size]
+        at += size
+
+
 def _noted(tail: bytes) -> dict[bytes, tuple[int, bytes]]:
     """Reads the extension `TREE` from all that follows the entries; nothing if there is none or it is broken.
 
     Source: gitformat-index, "Cache tree": path NUL, number of entries, space, number of subtrees, newline, object name;
     a negative number of entries means that it is not known, and then there is no name.
     """
-    at = 0
-    while at + _EXTENSION.size <= len(tail) - _CHECKSUM_BYTES:
-        name, size = _EXTENSION.unpack_from(tail, at)
-        at += _EXTENSION.size
+    for name, content in _extensions(tail):
         if name == b"TREE":
-            try:
-                return _trees(tail[at : at + size])
-            except (ValueError, IndexError):
-                return {}
-        at += size
+            with contextlib.suppress(ValueError, IndexError):
+                return _trees(content)
     return {}
 
 

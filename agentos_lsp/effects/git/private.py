@@ -255,7 +255,11 @@ class Hold:
         if data is not None and not _is_index(data):
             data = None
         scratch = f"{self._private.folder}/index-next"
+        was = beneath.look(self._root, b"index")
         _put(self._root, "index", staging.staged(repository, data, before, after, scratch))
+        if was is not None:
+            # What changed since git last looked must not seem older than the index now.
+            os.utime(b"index", ns=(was.st_mtime_ns, was.st_mtime_ns), dir_fd=self._root, follow_symlinks=False)
         self.move(new)
 
     def move(self, to: CommitId) -> None:

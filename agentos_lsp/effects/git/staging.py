@@ -36,6 +36,9 @@ _KNOWN = _KEPT | {b"UNTR", b"FSMN", b"EOIE", b"IEOT"}
 """What may go where it is not kept: what it says of places in the file, or of folders, would no longer be true."""
 _SUM = 20
 _LONG = 0xFFF
+_MOST_LOOKS = 64
+"""For how many new folders all of the bytes are searched; with more, libgit2 is quicker."""
+
 _MODES = frozenset({trees.FILE, trees.PROGRAM, trees.LINK, trees.SUBMODULE})
 
 
@@ -68,7 +71,7 @@ def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes, s
         OSError: The disk failed.
         pygit2.GitError: So did git.
     """
-    rows = trees.difference(repository, old, new)
+    rows = [(path, was, _canonical(now)) for path, was, now in trees.difference(repository, old, new)]
     if data is not None:
         try:
             return _Patch(data, rows, trees.Lookup(repository, old)).made()
@@ -79,6 +82,13 @@ def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes, s
         return _by_libgit2(repository, data, rows, new, scratch)
     finally:
         Path(scratch).unlink(missing_ok=True)
+
+
+def _canonical(now: trees.Entry | None) -> trees.Entry | None:
+    """Gives a file of old histories, with other rights, one of the two modes that an index has for files."""
+    if now is None or now.mode & 0o170000 != 0o100000:
+        return now
+    return trees.Entry(trees.PROGRAM if now.mode & 0o100 else trees.FILE, now.oid)
 
 
 def _by_libgit2(repository: Repository, data: bytes | None, rows: list[Row], new: bytes, scratch: str) -> bytes:
@@ -135,7 +145,6 @@ class _Patch:
                 # Staged as gone, or in conflict.
                 raise _UnknownError
             elif now is not None:
-                self._refuse_files_above(path)
                 self._insert(path, now)
         extensions = self._extensions()
         self._take(len(self._data) - _SUM if extensions is None else extensions)
@@ -176,6 +185,7 @@ class _Patch:
         before = self._base.before(path)
         if before is not None and before > self._passed:
             self._find(before)
+        after = b""
         for found in self._entries_from(self._cursor):
             if found.path == path and found.side:
                 raise _UnknownError
@@ -184,8 +194,10 @@ class _Patch:
                 self._put(found.began, found.end, path, now)
                 return
             if found.path > path:
+                after = found.path
                 break
             self._pass(found)
+        self._refuse_files_above(path, after)
         self._refuse_files_below(path)
         self._put(self._cursor, self._cursor, path, now)
 
@@ -195,14 +207,24 @@ class _Patch:
             yield found
             at = found.end
 
-    def _refuse_files_above(self, path: bytes) -> None:
-        """Refuses a path below one that is staged as a file."""
+    def _refuse_files_above(self, path: bytes, after: bytes) -> None:
+        """Refuses a path below one that is staged as a file, unless a neighbour shows that it is a folder."""
         for above in _folders(path):
-            if above in self._looked_above or not above or self._base.find(above) is not None:
+            below = above + b"/"
+            if not above or above in self._looked_above or self._passed.startswith(below) or after.startswith(below):
                 return
             self._looked_above.add(above)
-            if struct.pack(">H", len(above)) + above + b"\0" in self._data:
+            if len(self._looked_above) > _MOST_LOOKS or (above not in self._gone and self._holds(above)):
                 raise _UnknownError
+
+    def _holds(self, path: bytes) -> bool:
+        """Tells whether a path may be staged, whatever its flags are."""
+        at = self._data.find(path + b"\0")
+        while at >= 0:
+            if any(int.from_bytes(self._data[at - size : at - size + 2]) & _LONG == len(path) for size in (2, 4)):
+                return True
+            at = self._data.find(path + b"\0", at + 1)
+        return False
 
     def _refuse_files_below(self, path: bytes) -> None:
         """Refuses a path that is staged as a folder."""
@@ -223,6 +245,8 @@ class _Patch:
         self._take(began)
         self._count += (now is not None) - (end > began)
         if now is not None:
+            if len(path) >= _LONG or now.mode not in _MODES:
+                raise _UnknownError
             fixed = struct.pack(">24xI12x20sH", now.mode, now.oid, len(path))
             self._parts.append(fixed + path + b"\0" * (8 - ((_FIXED_SIZE + len(path)) & 7)))
         self._done = end
@@ -230,7 +254,9 @@ class _Patch:
     def _is_end(self, at: int) -> bool:
         """Tells whether the entries end here: only extensions follow, up to the checksum exactly."""
         end = len(self._data) - _SUM
-        while at < end:
+        for _ in _KNOWN:
+            if at >= end:
+                break
             name, size = _EXTENSION.unpack_from(self._data, at)
             if name not in _KNOWN:
                 return False

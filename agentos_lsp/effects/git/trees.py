@@ -31,6 +31,7 @@ KEPT = 20_000
 """How many entries of trees are kept in memory, about 5 MiB."""
 
 _ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_WHOLE = re.compile(rb"(?:[0-7]++ [^\0]++\0.{20})*+", re.DOTALL)
 _SUSPECT = re.compile(rb"git|/\.{0,2}/|\xe2\x80|\xe2\x81|\xef\xbb", re.IGNORECASE)
 """What every forbidden name has in it, between the slashes that names are joined by."""
 _FORBIDDEN = frozenset({b".git", b"git~1"})
@@ -84,9 +85,14 @@ class _Read:
         with self._lock:
             if key not in self._trees:
                 self._trees[key] = contents
-                self._count += len(contents)
+                self._count += _weight(contents)
             while self._count > KEPT:
-                self._count -= len(self._trees.pop(next(iter(self._trees))))
+                self._count -= _weight(self._trees.pop(next(iter(self._trees))))
+
+
+def _weight(contents: Mapping[bytes, Entry]) -> int:
+    """How many usual entries a tree takes the place of: an agent's names may be as long as it likes."""
+    return len(contents) + sum(map(len, contents)) // 256
 
 
 _READ = _Read()
@@ -109,9 +115,9 @@ def entries(repository: Repository, tree: bytes) -> Mapping[bytes, Entry]:
 def _entries(repository: Repository, tree: bytes) -> Mapping[bytes, Entry]:
     """Reads one tree. Source: gitformat-tree, "mode name NUL 20-byte-name", repeated."""
     kind, data = repository.read(pygit2.Oid(raw=tree))[:2]
-    rows = _ENTRY.findall(data)
-    if kind != ObjectType.TREE or len(data) != sum(len(mode) + len(name) + 22 for mode, name, _ in rows):
+    if kind != ObjectType.TREE or _WHOLE.fullmatch(data) is None:
         raise EffectError("git", f"read tree {tree.hex()}", "it is not a tree", retry_may_help=False)
+    rows = _ENTRY.findall(data)
     names = [name for _, name, _ in rows]
     whole = b"/".join([b"", *names, b""])
     if whole.count(b"/") != len(names) + 1 or _SUSPECT.search(whole):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -171,6 +174,82 @@ def test_a_path_in_conflict_is_settled_by_the_commit(place):
 
     assert place.git("ls-files", "--unmerged", cwd=inside) == ""
     assert place.git("diff", "--cached", "HEAD", cwd=inside) == ""
+
+
+def written_tree(place, folder):
+    done = subprocess.run(["git", "write-tree"], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stderr, place.git("status", "--porcelain", cwd=folder)
+
+
+def test_a_file_that_is_only_intended_gives_way_to_a_folder(place):
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    change(worktree, "foo", "x")
+    place.git("add", "-N", "foo", cwd=inside)
+    (inside / "foo").unlink()
+    change(worktree, "foo/bar", "y")
+    commit(worktree)
+    assert written_tree(place, inside) == ("", "")
+
+
+def test_a_folder_that_was_staged_as_a_file_is_a_folder_again(place):
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    shutil.move(inside / "src", inside.parent / "kept")
+    change(worktree, "src", "x")
+    place.git("add", "-A", cwd=inside)
+    (inside / "src").unlink()
+    shutil.move(inside.parent / "kept", inside / "src")
+    change(worktree, "src/new.py", "y")
+    commit(worktree)
+    assert written_tree(place, inside)[0] == ""
+    assert place.git("ls-files", "src", cwd=inside) == "src/new.py"
+
+
+def test_what_changed_within_the_second_it_was_staged_is_still_seen(place):
+    worktree = place.session()
+    inside = Path(worktree.folder)
+    for name, text in (("r", "one\n"), ("s", "x\n")):
+        change(worktree, name, text)
+    # All of it happens within one second, some time ago.
+    place.git("config", "core.trustctime", "false")
+    then = (inside / "r").stat().st_mtime_ns - 60 * 10**9
+    os.utime(inside / "r", ns=(then, then))
+    place.git("add", "r", cwd=inside)
+    os.utime(Path(worktree.admin_dir, "index"), ns=(then, then))
+    with (inside / "r").open("r+") as file:
+        file.write("two\n")
+    os.utime(inside / "r", ns=(then, then))
+    commits.commit(worktree, commits.stage_tree(worktree, ["s"]), "x", WHO, {}, AT)
+    assert place.git("status", "--porcelain", cwd=inside) == "AM r"
+
+
+def test_a_mode_of_old_histories_is_staged_as_git_stages_it(repository):
+    oid = repository.create_blob(b"x").raw
+    before = tree(repository, {"a": ("one", False)})
+    after = trees.written(repository, {b"a": trees.Entry(0o100664, oid), b"b": trees.Entry(0o100775, oid)})
+    folder = Path(repository.path)
+    index = opening.Index(str(folder / "old"))
+    index.read_tree(repository[pygit2.Oid(raw=before)].peel(pygit2.Tree))
+    index.write()
+    (folder / "new").write_bytes(
+        staging.staged(repository, (folder / "old").read_bytes(), before, after, str(folder / "scratch"))
+    )
+    made = opening.Index(str(folder / "new"))
+    made.read()
+    assert [(one.path, int(one.mode)) for one in made] == [("a", trees.FILE), ("b", trees.PROGRAM)]
+
+
+def test_entries_that_look_like_extensions_are_passed_in_one_step_each(repository):
+    names = [b"a%09d" % number for number in range(40_000)]
+    oid = repository.create_blob(b"x").raw
+    before = tree(repository, {"b": ("one", False)})
+    after = tree(repository, {"b": ("one", False), "c": ("two", False)})
+    # Each begins with a time that reads as the name and the size of an extension, which ends where the next begins.
+    rows = [struct.pack(">4sI16xI12x20sH", b"TREE", 64, trees.FILE, oid, len(name)) + name for name in names]
+    body = struct.pack(">4sII", b"DIRC", 2, len(rows)) + b"".join(one + b"\0" * (8 - len(one) % 8) for one in rows)
+    made = staging.staged(repository, body + staging._sum([body]), before, after, f"{repository.path}/scratch")
+    assert struct.unpack_from(">I", made, 8) == (len(rows) + 1,)
 
 
 def test_the_file_that_stands_before_a_path_in_an_index(repository):

@@ -73,6 +73,21 @@ def test_a_blob_is_no_tree(repository):
         trees.entries(repository, repository.create_blob(b"").raw)
 
 
+def test_a_long_text_that_is_no_tree_is_refused_in_one_go(repository):
+    for text in (b"0", b"0 "):
+        with pytest.raises(EffectError, match="not a tree"):
+            trees.entries(repository, repository.write(ObjectType.TREE, text * 300_000).raw)
+
+
+def test_a_tree_with_long_names_counts_for_as_much_as_it_takes(repository, monkeypatch):
+    kept = trees._Read()
+    monkeypatch.setattr(trees, "_READ", kept)
+    for number in range(8):
+        name = b"%d" % number + b"x" * (1 << 20)
+        trees.entries(repository, trees.written(repository, {name: trees.Entry(trees.FILE, b"n" * 20)}))
+    assert sum(len(name) for one in kept._trees.values() for name in one) <= 256 * trees.KEPT
+
+
 def test_what_is_kept_is_bounded_and_what_was_dropped_is_read_again(repository, monkeypatch):
     kept = trees._Read()
     monkeypatch.setattr(trees, "_READ", kept)

@@ -116,6 +116,7 @@ class Bubblewrap:
         arguments = [self._program, "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net"]
         arguments += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--as-pid-1"]
         arguments += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev"]
+        arguments += ["--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - a part of /dev else, which is sealed
         for what, path, detail, more in plan.steps:
             match what:
                 case "cover":
@@ -128,7 +129,7 @@ class Bubblewrap:
                     arguments += ["--ro-bind", self._empty_file(), path]
                 case "seal":
                     arguments += ["--remount-ro", path]
-        arguments += ["--proc", "/proc"]
+        arguments += ["--remount-ro", "/dev", "--proc", "/proc"]
         for name in ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"):
             if os.path.exists(f"/proc/{name}"):  # noqa: PTH110 - a name of the kernel's
                 arguments += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
@@ -158,6 +159,7 @@ class LandlockAlone:
             "UDP, and sockets with a path",
             "mode, owner, times and attributes of your files",
             "the list of your processes",
+            "what you have in shared memory (`/dev/shm`), unless your repository, home or state lies there",
             _COUNT,
             "servers on the session's own loopback cannot be reached",
             _DISK,

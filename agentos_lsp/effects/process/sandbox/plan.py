@@ -33,7 +33,7 @@ Around = Literal["keeper", "wrapper", "nobody"]
 PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - covered, not used
 DEVICES = tuple(f"/dev/{name}" for name in ["null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "ptmx"])
 _SEALED = ("/run",)
-_DEV = "/dev"
+_DEV, _SHARED = "/dev", "/dev/shm"  # noqa: S108 - kept from the session, not used
 _PRIVATE_CACHES = (".cache", ".npm")
 
 
@@ -126,6 +126,13 @@ class Plan:
             else:
                 shown.append(path)
         return tuple(dict.fromkeys((*left, *self._siblings("/"), *shown)))
+
+    @property
+    def is_in_shared_memory(self) -> bool:
+        """Whether the session, its repository or a home folder lies in /dev/shm."""
+        place = self._place
+        kept = (place.worktree, place.state_folder, place.repository, place.common_dir, *self._homes)
+        return any(_is_below(os.path.realpath(one), _SHARED) for one in kept if one)
 
     @property
     def listable(self) -> tuple[str, ...]:
@@ -401,6 +408,8 @@ def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
     mounted so. Only for root in no user namespace are writes held twice: each holding costs a microsecond a file.
     """
     caged = around != "nobody"
+    # The person's own, where nothing else is around: what lies in there is theirs.
+    devices = [one for one in DEVICES if caged or one != _SHARED or not plan.is_in_shared_memory]
     owns_the_machine = around == "keeper" and not user
     governs = landlock.EVERYTHING if not caged else landlock.WRITES if owns_the_machine else landlock.RARE
     return {
@@ -411,6 +420,6 @@ def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
         "writable": [
             *(one for one in plan.writable if caged or one not in plan.replaced),
             *(PRIVATE if caged else ()),
-            *DEVICES,
+            *devices,
         ],
     }

@@ -18,7 +18,7 @@ import pytest
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.process import commands
-from agentos_lsp.effects.process.sandbox import backends
+from agentos_lsp.effects.process.sandbox import backends, landlock
 from tests.effects.process.sandbox.conftest import Jail, working
 
 
@@ -69,6 +69,30 @@ async def test_a_session_and_its_repository_in_shared_memory_work_and_what_else_
             assert await one.processes.stop_all() == 0
         assert (one.worktree / "made").read_text() == "made\n"
         assert list(repository.iterdir()) == [repository / "read me"]
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_devices_cannot_be_added_or_replaced(jail):
+    for line in ("echo x > /dev/canary", "ln -sf /dev/zero /dev/stdin", "rm /dev/fd"):
+        code, printed = await jail.run(line)
+        assert (code, "Read-only file system" in printed) == (1, True), printed
+    assert await jail.run("echo x > /dev/shm/mine && cat /dev/shm/mine") == (0, "x\n")
+
+
+@pytest.mark.skipif(not (landlock.abi() and Path("/dev/shm").is_dir()), reason="neither Landlock nor shared memory")
+async def test_where_landlock_is_alone_what_the_person_has_in_shared_memory_is_held_too():
+    folder = Path(tempfile.mkdtemp(prefix="agentos-alone-", dir="/dev/shm"))
+    try:
+        one = Jail(folder, backends.LandlockAlone())
+        try:
+            assert await one.run("echo made > made; cat made") == (0, "made\n")
+            for line in (f"echo x > {one.outside}/kept", f"cat {one.home}/.ssh/key", f"touch {folder}/new"):
+                code, printed = await one.run(line)
+                assert (code, "Permission denied" in printed) == (1, True), printed
+        finally:
+            assert await one.processes.stop_all() == 0
+        assert (one.outside / "kept").read_text() == "kept\n"
     finally:
         shutil.rmtree(folder)
 
