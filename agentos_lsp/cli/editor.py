@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Self
@@ -154,7 +155,9 @@ class Editor:
             elif message["method"] == "textDocument/publishDiagnostics":
                 self.diagnostics[message["params"]["uri"]] = message["params"]["diagnostics"]
             elif "id" in message:
-                await self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+                # A server that ends does not wait for its answers.
+                with contextlib.suppress(ConnectionError):
+                    await self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(UserError("The server ended.", "Its log says why."))
