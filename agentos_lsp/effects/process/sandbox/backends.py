@@ -74,7 +74,7 @@ class Namespaces:
     @property
     def name(self) -> str:
         """What it is called on pages."""
-        layers = ["namespaces", *(["Landlock"] if landlock.abi() else []), "seccomp"]
+        layers = ["namespaces", *(["Landlock"] if landlock.abi() >= landlock.SCOPED_SINCE else []), "seccomp"]
         return ", ".join(layers) if self._user else ", ".join([*layers, "as root without a user namespace"])
 
     @property
@@ -101,7 +101,7 @@ class Bubblewrap:
     @property
     def name(self) -> str:
         """What it is called on pages."""
-        return ", ".join(["bubblewrap", *(["Landlock"] if landlock.abi() else []), "seccomp"])
+        return ", ".join(["bubblewrap", *(["Landlock"] if landlock.abi() >= landlock.SCOPED_SINCE else []), "seccomp"])
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -122,7 +122,8 @@ class Bubblewrap:
                 case "cover":
                     arguments += ["--perms", detail.zfill(4), *(["--size", str(more)] if more else []), "--tmpfs", path]
                 case "show":
-                    arguments += ["--bind" if more else "--ro-bind", detail, path]
+                    # What is only read may have vanished since the plan was made.
+                    arguments += ["--bind" if more else "--ro-bind-try", detail, path]
                 case "link":
                     arguments += ["--symlink", detail, path]
                 case "empty":

@@ -38,7 +38,7 @@ def confine(wish: dict[str, Any]) -> None:
         return
     kernel.drop_capabilities()
     kernel.forbid_new_privileges()
-    if wish["landlock"]["governs"]:
+    if wish["landlock"]:
         _restrict(wish)
     if wish["seccomp"]:
         seccomp.install()

@@ -2,7 +2,7 @@
 
 A rule names a folder as it is now, by its inode, and counts for all below it. Landlock knows nothing of `chmod`,
 `chown`, times and attributes, of UDP and of sockets with a path: it is a part where namespaces cannot be had, and
-inside them a second layer for what costs nothing there (docs/decisions/0014).
+a second layer for signals and abstract sockets inside them (docs/decisions/0014).
 
 Source: Linux Documentation/userspace-api/landlock.rst; include/uapi/linux/landlock.h.
 """
@@ -18,17 +18,19 @@ import sys
 from agentos_lsp.effects.process.sandbox import kernel
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_MAKE_CHAR, _MAKE_BLOCK, _REFER, _TRUNCATE, _IOCTL = 1 << 6, 1 << 11, 1 << 13, 1 << 14, 1 << 15
+_TRUNCATE, _IOCTL = 1 << 14, 1 << 15
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _FOR_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
 _NETWORK = 3  # bind and connect of TCP, since ABI 4
-_SCOPES = 3  # abstract sockets and signals, since ABI 6
+_SCOPES = 3  # abstract sockets and signals
+SCOPED_SINCE = 6
+"""The first ABI that knows scopes."""
 READ = _EXECUTE | _READ_FILE | _READ_DIR
 LIST = _READ_DIR
 EVERYTHING = (1 << 16) - 1
 WRITES = EVERYTHING & ~READ
-RARE = _MAKE_CHAR | _MAKE_BLOCK | _REFER | _IOCTL
-"""Devices, and names that move from one place to another: what is asked of no common call, so that it costs nothing."""
+NO_FILES = 0
+"""Signals and abstract sockets only, since ABI 6: nothing that a call on a file has to ask for."""
 
 
 def abi() -> int:
@@ -48,8 +50,8 @@ class Rules:
         """Begins with everything forbidden that is governed.
 
         Args:
-            governed: The rights that need a rule from now on: `EVERYTHING`, `WRITES` or `RARE`. Each asked-for right
-                costs a microsecond in every call that needs it.
+            governed: The rights that need a rule from now on: `EVERYTHING`, `WRITES` or `NO_FILES`. Each costs up to a
+                microsecond in every call that needs it.
             network: Whether TCP is forbidden too; for where there is no network namespace.
 
         Raises:
@@ -58,8 +60,8 @@ class Rules:
         version = abi()
         self._rights = _FILE_RIGHTS.get(min(version, 5), 0) & governed
         attributes = struct.pack(
-            "=QQQ", self._rights, _NETWORK if network and version >= 4 else 0, _SCOPES if version >= 6 else 0
-        )[: 24 if version >= 6 else 16 if version >= 4 else 8]
+            "=QQQ", self._rights, _NETWORK if network and version >= 4 else 0, _SCOPES if version >= SCOPED_SINCE else 0
+        )[: 24 if version >= SCOPED_SINCE else 16 if version >= 4 else 8]
         held = ctypes.create_string_buffer(attributes, len(attributes))
         self._descriptor = kernel.call("landlock_create_ruleset", held, len(attributes), 0)
 

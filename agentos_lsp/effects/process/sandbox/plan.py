@@ -402,7 +402,7 @@ def wish(plan: Plan, limits: Limits, around: Around, *, user: bool) -> dict[str,
 
 
 def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
-    """Returns what Landlock is to hold, nothing where the kernel has none.
+    """Returns what Landlock is to hold, nothing where the kernel's can hold nothing of it.
 
     Alone it holds all that it can. In a cage, what can be read is what is there, and what can be written is what was
     mounted so. Only for root in no user namespace are writes held twice: each holding costs a microsecond a file.
@@ -411,9 +411,11 @@ def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
     # The person's own, where nothing else is around: what lies in there is theirs.
     devices = [one for one in DEVICES if caged or one != _SHARED or not plan.is_in_shared_memory]
     owns_the_machine = around == "keeper" and not user
-    governs = landlock.EVERYTHING if not caged else landlock.WRITES if owns_the_machine else landlock.RARE
+    governs = landlock.EVERYTHING if not caged else landlock.WRITES if owns_the_machine else landlock.NO_FILES
+    if landlock.abi() < (1 if governs else landlock.SCOPED_SINCE):
+        return {}
     return {
-        "governs": governs if landlock.abi() else 0,
+        "governs": governs,
         "network": not caged,
         "readable": [] if caged else list(plan.readable),
         "listable": [] if caged else list(plan.listable),

@@ -102,14 +102,15 @@ def program() -> bytes:
     if column == 0:
         # The x32 calls have numbers of their own, and would pass by all that follows.
         parts += [_one(_AT_LEAST, 0, 1, 0x40000000), _error(_ENOSYS)]
+    # The only common call whose arguments are looked at comes first; the kernel remembers what it lets pass of others.
+    injections = [row for request in _TERMINAL_INJECTIONS for row in (_one(_EQUAL, 0, 1, request), _error(_EPERM))]
+    parts += _where(_IOCTL[column], _SECOND_AT, [*injections, _one(_RETURN, 0, 0, _ALLOW)])
     for numbers in _NUMBERS.values():
         parts += [_one(_EQUAL, 0, 1, numbers[column]), _error(_EPERM)]
     # Its flags are behind a pointer, where a filter cannot look; libraries fall back to `clone`.
     parts += [_one(_EQUAL, 0, 1, _CLONE3[column]), _error(_ENOSYS)]
     parts += _where(_CLONE[column], _FIRST_AT, [_one(_ANY_BIT, 0, 1, _NEW_ANYTHING & ~0x80), _error(_EPERM)])
     parts += _where(_UNSHARE[column], _FIRST_AT, [_one(_ANY_BIT, 0, 1, _NEW_ANYTHING), _error(_EPERM)])
-    injections = [row for request in _TERMINAL_INJECTIONS for row in (_one(_EQUAL, 0, 1, request), _error(_EPERM))]
-    parts += _where(_IOCTL[column], _SECOND_AT, injections)
     families = [_one(_EQUAL, len(_FAMILIES) - at, 0, family) for at, family in enumerate(_FAMILIES)]
     parts += _where(_SOCKET[column], _FIRST_AT, [*families, _error(_EAFNOSUPPORT)])
     return b"".join([*parts, _one(_RETURN, 0, 0, _ALLOW)])

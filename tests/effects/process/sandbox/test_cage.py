@@ -19,7 +19,7 @@ import pytest
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.process import commands
 from agentos_lsp.effects.process.sandbox import backends, landlock
-from tests.effects.process.sandbox.conftest import Jail, working
+from tests.effects.process.sandbox.conftest import Jail
 
 
 def is_there(mark: str) -> bool:
@@ -216,9 +216,7 @@ async def test_who_is_cancelled_while_a_cage_is_made_waits_for_its_folders(tmp_p
     assert (tmp_path / "made").is_dir()
 
 
-@pytest.mark.skipif("own" not in working(), reason="this machine cannot make a cage of our own")
-async def test_what_vanishes_while_a_cage_is_made_is_not_missed(tmp_path):
-    backend = working()["own"]
+async def test_what_vanishes_while_a_cage_is_made_is_not_missed(tmp_path, backend):
     one = Jail(tmp_path, backend)
     (one.home / "shown").write_text("now\n")
     (one.home / "folder").mkdir()
