@@ -227,6 +227,7 @@ def _locked_index(worktree: Worktree) -> Iterator[None]:
 def _write_next_index(repository: Repository, worktree: Worktree, old: bytes, new: bytes) -> None:
     """Writes the worktree's index with what is committed, beside it; what else the agent staged is kept."""
     data = staging.staged(repository, worktrees.read_index(worktree), old, new, _next(worktree))
+    Path(_next(worktree)).unlink(missing_ok=True)
     with Path(_next(worktree)).open("xb") as file:
         file.write(data)
     # What changed since git last looked must not seem older than the index now.

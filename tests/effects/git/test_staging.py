@@ -156,6 +156,15 @@ def test_what_only_git_understands_is_left_to_it(place, words):
     assert place.git("ls-files", cwd=inside) == place.git("ls-tree", "-r", "--name-only", "HEAD", cwd=inside)
 
 
+def test_what_a_crash_has_left_is_no_obstacle(place):
+    worktree = place.session()
+    Path(worktree.admin_dir, "agentos-index-next").symlink_to(place.root / "a.txt")
+    change(worktree, "src/b.py", "changed\n")
+    commit(worktree)
+    assert place.git("status", "--porcelain", cwd=Path(worktree.folder)) == ""
+    assert (place.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
 def test_a_path_in_conflict_is_settled_by_the_commit(place):
     start = place.git("rev-parse", "HEAD")
     place.commit(**{"src/b.py": "theirs\n"})
