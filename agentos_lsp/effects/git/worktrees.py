@@ -13,7 +13,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pygit2
 
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 PREFIX = "agentos/"
 """How the branches of sessions begin."""
+
+LARGEST_INDEX = 512 << 20
+"""A larger one is not read: an agent that is not confined can write it, and it is held in memory."""
 
 SNAPSHOT = "agentos-index"
 """In the administration folder: the index as it was at creation, which only this door reads."""
@@ -390,26 +393,10 @@ def remove(worktree: Worktree, *, delete_branch: bool) -> None:
 
 
 def read_index(worktree: Worktree) -> bytes | None:
-    """Returns the worktree's own index, None if there is none, or only a link."""
+    """Returns the worktree's own index, None if there is none, only a link, or one that no repository needs."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        with _open_index(worktree) as file:
-            return file.read()
+        with os.fdopen(os.open(f"{worktree.admin_dir}/index", flags), "rb") as file:
+            return file.read() if os.fstat(file.fileno()).st_size <= LARGEST_INDEX else None
     except OSError:
         return None
-
-
-def copy_index(worktree: Worktree, name: str) -> None:
-    """Copies the worktree's own index beside itself, to be changed there and renamed back; links are not followed.
-
-    Raises:
-        OSError: There is no index, it is a link, or something of the new name is there already.
-    """
-    with _open_index(worktree) as old:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(f"{worktree.admin_dir}/{name}", flags, 0o666), "wb") as new:
-            shutil.copyfileobj(old, new)
-
-
-def _open_index(worktree: Worktree) -> BinaryIO:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(f"{worktree.admin_dir}/index", flags), "rb")

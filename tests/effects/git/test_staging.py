@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentos_lsp.effects.git import commits, opening, staging, trees
+from agentos_lsp.effects.git import commits, opening, staging, trees, worktrees
 from agentos_lsp.effects.git.repository import Identity
 from tests.effects.git.conftest import AT
 
@@ -163,6 +163,15 @@ def test_what_a_crash_has_left_is_no_obstacle(place):
     commit(worktree)
     assert place.git("status", "--porcelain", cwd=Path(worktree.folder)) == ""
     assert (place.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
+def test_an_index_that_would_fill_the_memory_is_made_anew(place):
+    worktree = place.session()
+    with Path(worktree.admin_dir, "index").open("r+b") as file:
+        file.truncate(worktrees.LARGEST_INDEX + 1)
+    change(worktree, "src/b.py", "changed\n")
+    commit(worktree)
+    assert place.git("status", "--porcelain", cwd=Path(worktree.folder)) == ""
 
 
 def test_a_path_in_conflict_is_settled_by_the_commit(place):
