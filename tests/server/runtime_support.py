@@ -86,9 +86,12 @@ class House:
         stop = self.runtime.subscribe(lambda _event, _now: changed.set(), lambda _progress: None)
         try:
             async with asyncio.timeout(support.TIMEOUT_S):
+                # What happens after the state was made, and before it is here, must wake this up again.
                 while not condition(now := await self.runtime.state(ids.SessionId(session))):
-                    changed.clear()
                     await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            raise AssertionError(f"{session} is still {now.status}, and says: {now.notice!r}") from None
         finally:
             stop()
         return now

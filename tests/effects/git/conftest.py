@@ -15,7 +15,7 @@ from tests import repositories
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agentos_lsp.effects.git import repository, worktrees
+    from agentos_lsp.effects.git import filling, opening, repository, worktrees
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -49,8 +49,22 @@ class Place:
 
         return repository.probe(str(self.root))
 
-    def session(self, name: str = "fix-1", *, lock_reason: str = "a live session") -> worktrees.Worktree:
-        from agentos_lsp.effects.git import worktrees
+    def odd_tree(self, raw: bytes) -> str:
+        """Writes a tree that no git command would make; returns its name."""
+        return os.fsdecode(
+            subprocess.run(
+                ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+                cwd=self.root,
+                input=raw,
+                capture_output=True,
+                check=True,
+            ).stdout
+        ).strip()
+
+    def session(
+        self, name: str = "fix-1", *, lock_reason: str = "a live session", means: filling.Means | None = None
+    ) -> worktrees.Worktree:
+        from agentos_lsp.effects.git import filling, worktrees
 
         checkout = self.checkout()
         made = worktrees.create(
@@ -61,6 +75,7 @@ class Place:
             lock_reason=lock_reason,
             progress=lambda _done, _total: None,
             cancelled=lambda: False,
+            means=means or filling.ALONE,
         )
         assert made is not None
         return made
@@ -71,6 +86,18 @@ def write(root: Path, path: str, text: str | bytes) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(text.encode() if isinstance(text, str) else text)
     return place
+
+
+@pytest.fixture(scope="module", name="repository")
+def bare_repository(tmp_path_factory: pytest.TempPathFactory) -> opening.Repository:
+    """A bare repository with nothing in it, for tests of what only objects are needed for."""
+    import pygit2
+
+    from agentos_lsp.effects.git import opening
+
+    folder = tmp_path_factory.mktemp("bare")
+    pygit2.init_repository(str(folder), bare=True)
+    return opening.repository(str(folder))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentos_lsp.effects.git import drafts, filling, indexes, opening, trees, worktrees
+from agentos_lsp.effects.git import drafts, filling, indexes, opening, trees
 from agentos_lsp.effects.process import helpers
 
 if TYPE_CHECKING:
@@ -185,14 +185,7 @@ def test_a_note_is_not_believed_of_an_index_that_holds_a_dangerous_name(
 def test_a_tree_out_of_order_makes_an_index_in_order(place: Place) -> None:
     blob = bytes.fromhex(place.git("hash-object", "-w", "a.txt"))
     rows = b"".join(b"100644 %s\0%s" % (name, blob) for name in (b"b", b"c", b"a"))
-    made = subprocess.run(
-        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
-        cwd=place.root,
-        input=rows,
-        capture_output=True,
-        check=True,
-    )
-    place.git("reset", "-q", "--soft", place.git("commit-tree", "-m", "odd", made.stdout.decode().strip()))
+    place.git("reset", "-q", "--soft", place.git("commit-tree", "-m", "odd", place.odd_tree(rows)))
     folder = Path(place.session().folder)
     assert place.git("ls-files", cwd=folder).split() == ["a", "b", "c"]
     assert (folder / "c").read_text() == "one\ntwo\nthree\n"
@@ -208,17 +201,6 @@ def test_folders_of_any_depth_are_copied(place: Place, monkeypatch: pytest.Monke
     os.utime(place.root / ".git/index", ns=(later, later))
     read: list[bytes] = []
     monkeypatch.setattr(filling.blobs, "read", lambda _repository, oid: read.append(oid) or b"a.txt")
-    checkout = place.checkout()
-    made = worktrees.create(
-        checkout,
-        str(place.state / "x"),
-        "agentos/x",
-        checkout.head,
-        lock_reason="live",
-        progress=lambda _done, _total: None,
-        cancelled=lambda: False,
-        means=means,
-    )
-    assert made is not None
+    made = place.session(means=means)
     assert read == [bytes.fromhex(place.git("rev-parse", "HEAD:link"))]
     assert place.git("status", "--porcelain", cwd=Path(made.folder)) == ""

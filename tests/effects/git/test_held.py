@@ -61,19 +61,7 @@ class Filtered:
         return path.read_text().split() if path.exists() else []
 
     def session(self, name: str = "fix-1", means: filling.Means = MEANS) -> worktrees.Worktree:
-        checkout = self.place.checkout()
-        made = worktrees.create(
-            checkout,
-            str(self.place.state / name),
-            f"agentos/{name}",
-            checkout.head,
-            lock_reason="a live session",
-            progress=lambda _done, _total: None,
-            cancelled=lambda: False,
-            means=means,
-        )
-        assert made is not None
-        return made
+        return self.place.session(name, means=means)
 
 
 @pytest.fixture

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-
 import pygit2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentos_lsp.effects.git import joining, opening, trees
+from agentos_lsp.effects.git import joining, trees
 
 PATHS = ["a", "b", "d/a", "d/b", "d/e/a", "d/e/b", "f/a", "d", "d/e"]
 TEXTS = [f"{word} {'x' * 40}\n" * 8 for word in ("one", "two", "three")]
 Files = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def repository():
-    folder = tempfile.mkdtemp(prefix="agentos-joining-")
-    pygit2.init_repository(folder, bare=True)
-    yield opening.repository(folder)
-    shutil.rmtree(folder)
 
 
 def sound(files: Files) -> Files:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -432,14 +431,7 @@ def crafted(place, *names):
     mode = "100644"
     for name in reversed(names):
         raw = f"{mode} {name}\0".encode() + bytes.fromhex(tree)
-        done = subprocess.run(
-            ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
-            cwd=place.root,
-            input=raw,
-            capture_output=True,
-            check=True,
-        )
-        tree, mode = done.stdout.decode().strip(), "40000"
+        tree, mode = place.odd_tree(raw), "40000"
     commit = place.git("commit-tree", "-p", "main", "-m", "crafted", tree)
     place.git("update-ref", "refs/heads/agentos/fix-1", commit)
 

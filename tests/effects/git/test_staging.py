@@ -6,7 +6,6 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pygit2
@@ -26,14 +25,6 @@ Files = dict[str, tuple[str, bool]]
 
 contents = st.tuples(st.sampled_from(OBJECTS), st.booleans())
 folders = st.dictionaries(st.sampled_from([*PATHS, LONG]), contents, max_size=10)
-
-
-@pytest.fixture(scope="module")
-def repository():
-    folder = tempfile.mkdtemp(prefix="agentos-staging-")
-    pygit2.init_repository(folder, bare=True)
-    yield opening.repository(folder)
-    shutil.rmtree(folder)
 
 
 def entry(repository, content: tuple[str, bool]) -> trees.Entry:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-
-import pygit2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pygit2.enums import ObjectType
 
 from agentos_lsp.domain.errors import EffectError
-from agentos_lsp.effects.git import opening, trees
+from agentos_lsp.effects.git import trees
 
 NAMES = [
     b"git",
@@ -38,14 +34,6 @@ NAMES += [
     ".gi\u206at".encode(),
     b"\xff",
 ]
-
-
-@pytest.fixture(scope="module")
-def repository():
-    folder = tempfile.mkdtemp(prefix="agentos-trees-")
-    pygit2.init_repository(folder, bare=True)
-    yield opening.repository(folder)
-    shutil.rmtree(folder)
 
 
 @given(st.lists(st.sampled_from(NAMES), max_size=4, unique=True))
