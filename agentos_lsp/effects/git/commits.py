@@ -226,11 +226,12 @@ def _locked_index(worktree: Worktree) -> Iterator[None]:
 
 def _write_next_index(repository: Repository, worktree: Worktree, old: bytes, new: bytes) -> None:
     """Writes the worktree's index with what is committed, beside it; what else the agent staged is kept."""
-    data = staging.staged(repository, worktrees.read_index(worktree), old, new, _next(worktree))
+    data = staging.staged(repository, worktrees.read_index(worktree), old, new)
     Path(_next(worktree)).unlink(missing_ok=True)
     with Path(_next(worktree)).open("xb") as file:
         file.write(data)
-    # What changed since git last looked must not seem older than the index now.
-    with contextlib.suppress(FileNotFoundError):
-        written_ns = os.lstat(f"{worktree.admin_dir}/index").st_mtime_ns
-        os.utime(_next(worktree), ns=(written_ns, written_ns))
+        file.flush()
+        # What changed since git last looked must not seem older than the index now.
+        with contextlib.suppress(FileNotFoundError):
+            written_ns = os.lstat(f"{worktree.admin_dir}/index").st_mtime_ns
+            os.utime(file.fileno(), ns=(written_ns, written_ns))

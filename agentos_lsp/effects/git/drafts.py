@@ -9,10 +9,8 @@ Source: gitformat-index.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import struct
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
     from agentos_lsp.effects.git.opening import Repository
 
-_HEADER = struct.Struct(">4sII")
 _NAME_AT = 40
 """Where in an entry the object's name stands."""
 
@@ -97,14 +94,12 @@ class Draft:
         Raises:
             OSError: One is there already, or the disk is full.
         """
-        header = _HEADER.pack(b"DIRC", 2, len(self.starts))
-        # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
-        digest = hashlib.sha1(header, usedforsecurity=False)
-        digest.update(self.entries)
+        header = indexes.HEADER.pack(b"DIRC", 2, len(self.starts))
+        checksum = indexes.checksum((header, self.entries))
         for path in paths:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
             with os.fdopen(descriptor, "wb") as file:
-                file.writelines((header, self.entries, digest.digest()))
+                file.writelines((header, self.entries, checksum))
 
 
 def of_tree(repository: Repository, tree: bytes, source: str, index: str) -> Draft:
@@ -163,7 +158,7 @@ class _Laying:
             if entry.mode == trees.FOLDER:
                 self.lay(entry.oid, path)
             else:
-                self._append(path, entry)
+                self._append(path, trees.canonical(entry))
 
     def _taken_over(self, prefix: bytes, count: int) -> bool:
         """Appends the entries that the index has below a folder; returns whether there are so many."""

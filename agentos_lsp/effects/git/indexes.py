@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import hashlib
 import re
 import struct
 from array import array
@@ -20,7 +21,7 @@ from agentos_lsp.effects.git.trees import Entry
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 ENTRY = copying.ENTRY
 STAGE, _EXTENDED, _OWN, _LONGEST = 0x3000, 0x4000, 0xC000, 0xFFF
@@ -29,11 +30,11 @@ STAGE, _EXTENDED, _OWN, _LONGEST = 0x3000, 0x4000, 0xC000, 0xFFF
 _FLAGS_AT = 60
 """Where in an entry its flags stand."""
 
-_HEADER = struct.Struct(">4sII")
-_EXTENSION = struct.Struct(">4sI")
+HEADER = struct.Struct(">4sII")
+EXTENSION = struct.Struct(">4sI")
 _CHECKSUM_BYTES = 20
 _LOW_32 = 0xFFFFFFFF
-NANO = 10**9
+_NANO = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Index(Mapping[bytes, Indexed]):
 def indexed(entries: bytearray, at: int, *, absent: bool = False) -> Indexed:
     """Returns what an entry of version 2 says."""
     ctime_s, ctime_ns, mtime_s, mtime_ns, _, inode, mode, _, _, size, oid, _ = ENTRY.unpack_from(entries, at)
-    return Indexed(Entry(mode, oid), size, mtime_s * NANO + mtime_ns, ctime_s * NANO + ctime_ns, inode, absent)
+    return Indexed(Entry(mode, oid), size, mtime_s * _NANO + mtime_ns, ctime_s * _NANO + ctime_ns, inode, absent)
 
 
 def path_of(entries: bytearray, at: int) -> bytes:
@@ -156,13 +157,13 @@ def _scanned(data: bytes) -> Index:
     Raises:
         ValueError, IndexError, struct.error: It is no index that is understood, or it is broken.
     """
-    magic, version, count = _HEADER.unpack_from(data)
+    magic, version, count = HEADER.unpack_from(data)
     if magic != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"index version {version}")
     if version > 2:
         return _rewritten(data, version, count)
     entries, starts = bytearray(data), array("Q")
-    at = _HEADER.size
+    at = HEADER.size
     for _ in range(count):
         starts.append(at)
         if data[at + _FLAGS_AT] & (_OWN >> 8):
@@ -175,7 +176,7 @@ def _rewritten(data: bytes, version: int, count: int) -> Index:
     """Finds them in an index of another version, and writes them anew."""
     entries, starts = bytearray(), array("Q")
     absent: set[int] = set()
-    at, path = _HEADER.size, b""
+    at, path = HEADER.size, b""
     for _ in range(count):
         *stat, oid, flags = ENTRY.unpack_from(data, at)
         start = at + ENTRY.size
@@ -196,6 +197,15 @@ def _rewritten(data: bytes, version: int, count: int) -> Index:
         starts.append(len(entries))
         append(entries, path, stat, oid, flags & STAGE)
     return Index(entries, starts, absent, data[at:])
+
+
+def checksum(parts: Iterable[bytes | bytearray | memoryview]) -> bytes:
+    """Returns what stands at the end of an index file, whose other bytes come in parts."""
+    # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
+    digest = hashlib.sha1(usedforsecurity=False)
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
 
 
 def _offset(data: bytes, at: int) -> tuple[int, int]:
@@ -245,9 +255,9 @@ def _suspects(entries: bytearray, starts: Sequence[int]) -> Iterator[bytes]:
 def _extensions(tail: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yields the extensions by name; a name that begins with a small letter may not be passed over."""
     at = 0
-    while at + _EXTENSION.size <= len(tail) - _CHECKSUM_BYTES:
-        name, size = _EXTENSION.unpack_from(tail, at)
-        at += _EXTENSION.size
+    while at + EXTENSION.size <= len(tail) - _CHECKSUM_BYTES:
+        name, size = EXTENSION.unpack_from(tail, at)
+        at += EXTENSION.size
         yield name, tail[at : at + size]
         at += size
 

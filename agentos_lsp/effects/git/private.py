@@ -13,7 +13,6 @@ Source: gitrepository-layout; git-config(1), "Syntax".
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import shutil
@@ -26,7 +25,7 @@ import pygit2
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.domain.ids import CommitId
-from agentos_lsp.effects.git import beneath, foreign, opening, staging, trash, trees, worktrees
+from agentos_lsp.effects.git import beneath, foreign, indexes, opening, staging, trash, trees, worktrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,9 +253,8 @@ class Hold:
         data = seen.data if seen is not None and seen.mode != trees.LINK else None
         if data is not None and not _is_index(data):
             data = None
-        scratch = f"{self._private.folder}/index-next"
         was = beneath.look(self._root, b"index")
-        _put(self._root, "index", staging.staged(repository, data, before, after, scratch))
+        _put(self._root, "index", staging.staged(repository, data, before, after))
         if was is not None:
             # What changed since git last looked must not seem older than the index now.
             os.utime(b"index", ns=(was.st_mtime_ns, was.st_mtime_ns), dir_fd=self._root, follow_symlinks=False)
@@ -270,8 +268,8 @@ class Hold:
 
 def _is_index(data: bytes) -> bool:
     """Tells whether git has written these bytes whole, before a parser in C sees them. Source: gitformat-index."""
-    digest = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
-    return data[:4] == b"DIRC" and len(data) >= 32 and data[-20:] in {digest, bytes(20)}
+    whole = indexes.checksum([memoryview(data)[:-20]])
+    return data[:4] == b"DIRC" and len(data) >= 32 and data[-20:] in {whole, bytes(20)}
 
 
 def _lock(root: int, name: str, what: str) -> None:

@@ -9,15 +9,15 @@ Source: gitformat-index, versions 2 and 3.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import struct
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 
-from agentos_lsp.effects.git import opening, trees
+from agentos_lsp.effects.git import indexes, opening, trees
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -27,17 +27,15 @@ if TYPE_CHECKING:
 Row = tuple[bytes, trees.Entry | None, trees.Entry | None]
 """One file of a difference: its path, what it was, what it is."""
 
-_HEADER = struct.Struct(">4sII")
 _FIXED = struct.Struct(">24xI12x20sH")
 _FIXED_SIZE = 62
-_EXTENSION = struct.Struct(">4sI")
 _KEPT = frozenset({b"TREE", b"REUC", b"NAME"})
 _KNOWN = _KEPT | {b"UNTR", b"FSMN", b"EOIE", b"IEOT"}
 """What may go where it is not kept: what it says of places in the file, or of folders, would no longer be true."""
 _SUM = 20
 _LONG = 0xFFF
 _MOST_LOOKS = 64
-"""For how many new folders all of the bytes are searched; with more, libgit2 is quicker."""
+"""How often all of the bytes are searched in vain; beyond, libgit2 is quicker."""
 
 _MODES = frozenset({trees.FILE, trees.PROGRAM, trees.LINK, trees.SUBMODULE})
 
@@ -55,7 +53,7 @@ class _At(NamedTuple):
     side: int
 
 
-def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes, scratch: str) -> bytes:
+def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes) -> bytes:
     """Returns an index in which the difference between two trees is staged; what else is staged in it stays.
 
     Files that differ have no stat data then, so that git compares them by content.
@@ -65,30 +63,21 @@ def staged(repository: Repository, data: bytes | None, old: bytes, new: bytes, s
         data: The index as it lies on the disk, which most likely equals the old tree; None for none.
         old: A tree.
         new: The one that is staged. If the index is broken, the new one is exactly this tree.
-        scratch: Where libgit2 may write an index, if it has to be asked; nothing that is there is kept.
 
     Raises:
         OSError: The disk failed.
         pygit2.GitError: So did git.
     """
-    rows = [(path, was, _canonical(now)) for path, was, now in trees.difference(repository, old, new)]
+    changed = trees.difference(repository, old, new)
+    rows = [(path, was, trees.canonical(now) if now is not None else None) for path, was, now in changed]
     if data is not None:
         try:
             return _Patch(data, rows, trees.Lookup(repository, old)).made()
         except (_UnknownError, struct.error, ValueError, IndexError):
             pass
-    Path(scratch).unlink(missing_ok=True)
-    try:
-        return _by_libgit2(repository, data, rows, new, scratch)
-    finally:
-        Path(scratch).unlink(missing_ok=True)
-
-
-def _canonical(now: trees.Entry | None) -> trees.Entry | None:
-    """Gives a file of old histories, with other rights, one of the two modes that an index has for files."""
-    if now is None or now.mode & 0o170000 != 0o100000:
-        return now
-    return trees.Entry(trees.PROGRAM if now.mode & 0o100 else trees.FILE, now.oid)
+    # Where no agent writes: a link in the file's place would lead what is written to another file.
+    with tempfile.TemporaryDirectory(prefix="agentos-index-") as folder:
+        return _by_libgit2(repository, data, rows, new, f"{folder}/index")
 
 
 def _by_libgit2(repository: Repository, data: bytes | None, rows: list[Row], new: bytes, scratch: str) -> bytes:
@@ -120,8 +109,8 @@ class _Patch:
     """One change of an index's bytes, from its first entry to its last."""
 
     def __init__(self, data: bytes, rows: Iterable[Row], base: trees.Lookup) -> None:
-        magic, version, self._count = _HEADER.unpack_from(data)
-        if magic != b"DIRC" or version not in {2, 3} or data[-_SUM:] != _sum([memoryview(data)[:-_SUM]]):
+        magic, version, self._count = indexes.HEADER.unpack_from(data)
+        if magic != b"DIRC" or version not in {2, 3} or data[-_SUM:] != indexes.checksum([memoryview(data)[:-_SUM]]):
             raise _UnknownError
         self._data = data
         self._version = version
@@ -130,8 +119,9 @@ class _Patch:
         self._parts: list[bytes | memoryview] = []
         self._gone = {path for path, _, now in self._rows if now is None}
         self._looked_above: set[bytes] = set()
-        self._done = self._cursor = _HEADER.size
+        self._done = self._cursor = indexes.HEADER.size
         """Up to where the bytes were taken over, and the last place where an entry is known to begin."""
+        self._missed = self._followed = 0
         self._passed = b""
         """The last path before the cursor."""
 
@@ -149,8 +139,8 @@ class _Patch:
         extensions = self._extensions()
         self._take(len(self._data) - _SUM if extensions is None else extensions)
         kept = b"" if extensions is None else self._kept(extensions)
-        parts = [_HEADER.pack(b"DIRC", self._version, self._count), *self._parts, kept]
-        return b"".join([*parts, _sum(parts)])
+        parts = [indexes.HEADER.pack(b"DIRC", self._version, self._count), *self._parts, kept]
+        return b"".join([*parts, indexes.checksum(parts)])
 
     # --- entries -------------------------------------------------------------------------------------------------
 
@@ -171,7 +161,7 @@ class _Patch:
         at = self._data.find(wanted, self._cursor) - _FIXED_SIZE + 2
         if at < self._cursor:
             return None
-        if (at - _HEADER.size) % 8:
+        if (at - indexes.HEADER.size) % 8:
             raise _UnknownError
         found = self._entry(at)
         self._pass(found)
@@ -183,8 +173,10 @@ class _Patch:
     def _insert(self, path: bytes, now: trees.Entry) -> None:
         """Puts a path where it belongs, in the place of what is staged there already."""
         before = self._base.before(path)
-        if before is not None and before > self._passed:
-            self._find(before)
+        if before is not None and before > self._passed and self._find(before) is None:
+            self._missed += 1
+            if self._missed > _MOST_LOOKS:
+                raise _UnknownError
         after = b""
         for found in self._entries_from(self._cursor):
             if found.path == path and found.side:
@@ -231,6 +223,9 @@ class _Patch:
         for found in self._entries_from(self._cursor):
             if not found.path.startswith(path):
                 return
+            self._followed += 1
+            if self._followed > self._count:
+                raise _UnknownError
             if found.path.startswith(path + b"/") and found.path not in self._gone:
                 raise _UnknownError
 
@@ -257,10 +252,10 @@ class _Patch:
         for _ in _KNOWN:
             if at >= end:
                 break
-            name, size = _EXTENSION.unpack_from(self._data, at)
+            name, size = indexes.EXTENSION.unpack_from(self._data, at)
             if name not in _KNOWN:
                 return False
-            at += _EXTENSION.size + size
+            at += indexes.EXTENSION.size + size
         return at == end
 
     def _extensions(self) -> int | None:
@@ -277,13 +272,13 @@ class _Patch:
         """Returns the extensions that stay true, with no tree noted for a folder that changed."""
         parts: list[bytes] = []
         while at < len(self._data) - _SUM:
-            name, size = _EXTENSION.unpack_from(self._data, at)
-            content = self._data[at + _EXTENSION.size : at + _EXTENSION.size + size]
+            name, size = indexes.EXTENSION.unpack_from(self._data, at)
+            content = self._data[at + indexes.EXTENSION.size : at + indexes.EXTENSION.size + size]
             if name == b"TREE":
                 content = _without(content, {above for path, _, _ in self._rows for above in _folders(path)})
             if name in _KEPT:
-                parts.append(_EXTENSION.pack(name, len(content)) + content)
-            at += _EXTENSION.size + size
+                parts.append(indexes.EXTENSION.pack(name, len(content)) + content)
+            at += indexes.EXTENSION.size + size
         return b"".join(parts)
 
 
@@ -318,11 +313,3 @@ def _without(noted: bytes, changed: Collection[bytes]) -> bytes:
         at = told + 1 + (_SUM if known else 0)
         above.append((path + b"/" if path else b"", iter(range(int(folders)))))
     return b"".join(parts)
-
-
-def _sum(parts: Iterable[bytes | memoryview]) -> bytes:
-    # Source: gitformat-index, the trailer is the SHA-1 of everything before it; no secret depends on it.
-    digest = hashlib.sha1(usedforsecurity=False)
-    for part in parts:
-        digest.update(part)
-    return digest.digest()

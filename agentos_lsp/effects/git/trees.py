@@ -45,6 +45,13 @@ class Entry(NamedTuple):
     oid: bytes
 
 
+def canonical(entry: Entry) -> Entry:
+    """Gives a file of old histories, with other rights, one of the two modes that an index has for files."""
+    if entry.mode & 0o170000 != 0o100000:
+        return entry
+    return Entry(PROGRAM if entry.mode & 0o100 else FILE, entry.oid)
+
+
 def is_forbidden(name: bytes) -> bool:
     """Tells whether a name in a tree could lead out of a folder or into a git directory, on any file system.
 

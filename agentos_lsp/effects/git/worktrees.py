@@ -161,7 +161,7 @@ def _moved_in(checkout: Checkout, worktree: Worktree, means: filling.Means) -> b
             # The shelf may be on another file system than the repository.
             path = Path(shutil.move(source, f"{worktree.admin_dir}/{name}"))
             if rows:
-                path.write_bytes(staging.staged(main, path.read_bytes(), old, new, f"{path}-next"))
+                path.write_bytes(staging.staged(main, path.read_bytes(), old, new))
     except (OSError, pygit2.GitError, KeyError):
         trash.delete(worktree.folder)
         for name in ("index", SNAPSHOT):

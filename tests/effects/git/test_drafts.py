@@ -191,6 +191,15 @@ def test_a_tree_out_of_order_makes_an_index_in_order(place: Place) -> None:
     assert (folder / "c").read_text() == "one\ntwo\nthree\n"
 
 
+def test_modes_of_old_histories_are_those_of_a_checkout(place: Place) -> None:
+    blob = bytes.fromhex(place.git("hash-object", "-w", "a.txt"))
+    rows = b"".join(b"%s %s\0%s" % (*row, blob) for row in ((b"100664", b"f"), (b"100775", b"p")))
+    place.git("reset", "-q", "--soft", place.git("commit-tree", "-m", "old", place.odd_tree(rows)))
+    folder = Path(place.session().folder)
+    assert [bool((folder / name).stat().st_mode & 0o100) for name in ("f", "p")] == [False, True]
+    assert place.git("status", "--porcelain", cwd=folder) == ""
+
+
 @pytest.mark.parametrize("means", [filling.ALONE, filling.Means(helpers=helpers.run)], ids=["alone", "helped"])
 def test_folders_of_any_depth_are_copied(place: Place, monkeypatch: pytest.MonkeyPatch, means: filling.Means) -> None:
     monkeypatch.setattr(filling, "HELPED_FROM", 1)

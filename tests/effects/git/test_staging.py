@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pygit2
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agentos_lsp.effects.git import commits, opening, staging, trees, worktrees
+from agentos_lsp.effects.git import commits, indexes, opening, staging, trees, worktrees
 from agentos_lsp.effects.git.repository import Identity
 from tests.effects.git.conftest import AT
 
@@ -69,6 +69,8 @@ def test_it_gives_what_libgit2_gives(repository, noted, old, new, agents):
             )
     for path, one in agents.items():
         stage(repository, index, path, one)
+    # Libgit2 lets a file be staged beside a folder of its name; git does not, and never writes such an index.
+    assume(not any(other.path.startswith(f"{one.path}/") for one in index for other in index))
     index.write()
     data = (folder / "index").read_bytes()
     assert (b"TREE" in data) >= noted
@@ -81,13 +83,12 @@ def test_it_gives_what_libgit2_gives(repository, noted, old, new, agents):
             theirs.add(pygit2.IndexEntry(path.decode(), pygit2.Oid(raw=one.oid), pygit2.enums.FileMode(one.mode)))
         elif path.decode() in theirs:
             theirs.remove(path.decode())
-    (folder / "ours").write_bytes(staging.staged(repository, data, before, after, str(folder / "scratch")))
+    (folder / "ours").write_bytes(staging.staged(repository, data, before, after))
     ours = opening.Index(str(folder / "ours"))
     ours.read()
 
     assert listed(ours) == listed(theirs)
     assert ours.write_tree(repository) == theirs.write_tree(repository)
-    assert not (folder / "scratch").exists()
 
 
 def change(worktree, path, text):
@@ -163,6 +164,54 @@ def test_an_index_that_would_fill_the_memory_is_made_anew(place):
     change(worktree, "src/b.py", "changed\n")
     commit(worktree)
     assert place.git("status", "--porcelain", cwd=Path(worktree.folder)) == ""
+
+
+def test_a_link_that_appears_while_a_commit_is_made_is_never_written_through(place, monkeypatch):
+    """What libgit2 is asked about lies where no agent writes, and what is put in place follows no link."""
+    worktree = place.session()
+    kept = place.root.parent / "kept.txt"
+    kept.write_text("kept\n")
+    planted = Path(worktree.admin_dir, "agentos-index-next")
+    asked = []
+
+    class Watched(opening.Index):
+        def __init__(self, path):
+            asked.append(path)
+            # An agent that is not confined, at the worst moment.
+            if not planted.is_symlink():
+                planted.symlink_to(kept)
+            super().__init__(path)
+
+    change(worktree, "src/b.py", "changed\n")
+    found = commits.stage_tree(worktree, None)
+    monkeypatch.setattr(opening, "Index", Watched)
+    Path(worktree.admin_dir, "index").write_bytes(b"agent text\n")
+    commits.commit(worktree, found, "x", WHO, {}, AT)
+    assert asked
+    assert kept.read_text() == "kept\n"
+    assert place.git("status", "--porcelain", cwd=Path(worktree.folder)) == ""
+
+
+def test_files_beside_one_that_is_not_staged_any_more_are_no_more_work(repository):
+    one = entry(repository, ("one", False))
+    before = trees.edited(repository, None, {b"m": one} | {b"a%05d" % number: one for number in range(20_000)})
+    after = trees.edited(repository, before, {b"n/%05d" % number: one for number in range(3_000)})
+    folder = Path(repository.path)
+    index = opening.Index(str(folder / "missing"))
+    index.read_tree(repository[pygit2.Oid(raw=before)].peel(pygit2.Tree))
+    index.remove("m")
+    index.write()
+    looks = 0
+
+    class Counted(bytes):
+        def find(self, *words):
+            nonlocal looks
+            looks += 1
+            return super().find(*words)
+
+    made = staging.staged(repository, Counted((folder / "missing").read_bytes()), before, after)
+    assert struct.unpack_from(">I", made, 8) == (23_000,)
+    assert looks < 200
 
 
 def test_a_path_in_conflict_is_settled_by_the_commit(place):
@@ -241,9 +290,7 @@ def test_a_mode_of_old_histories_is_staged_as_git_stages_it(repository):
     index = opening.Index(str(folder / "old"))
     index.read_tree(repository[pygit2.Oid(raw=before)].peel(pygit2.Tree))
     index.write()
-    (folder / "new").write_bytes(
-        staging.staged(repository, (folder / "old").read_bytes(), before, after, str(folder / "scratch"))
-    )
+    (folder / "new").write_bytes(staging.staged(repository, (folder / "old").read_bytes(), before, after))
     made = opening.Index(str(folder / "new"))
     made.read()
     assert [(one.path, int(one.mode)) for one in made] == [("a", trees.FILE), ("b", trees.PROGRAM)]
@@ -257,8 +304,34 @@ def test_entries_that_look_like_extensions_are_passed_in_one_step_each(repositor
     # Each begins with a time that reads as the name and the size of an extension, which ends where the next begins.
     rows = [struct.pack(">4sI16xI12x20sH", b"TREE", 64, trees.FILE, oid, len(name)) + name for name in names]
     body = struct.pack(">4sII", b"DIRC", 2, len(rows)) + b"".join(one + b"\0" * (8 - len(one) % 8) for one in rows)
-    made = staging.staged(repository, body + staging._sum([body]), before, after, f"{repository.path}/scratch")
+    made = staging.staged(repository, body + indexes.checksum([body]), before, after)
     assert struct.unpack_from(">I", made, 8) == (len(rows) + 1,)
+
+
+def test_many_files_that_begin_alike_are_passed_once(repository):
+    letters = ["a" * count for count in range(1, 60)]
+    before = tree(repository, {"b": ("one", False)})
+    after = tree(repository, {"b": ("one", False), **dict.fromkeys(letters, ("two", False))})
+    folder = Path(repository.path)
+    index = opening.Index(str(folder / "alike"))
+    oid = repository.create_blob(b"x")
+    for number in range(3_000):
+        index.add(pygit2.IndexEntry(f"{'a' * 60}{number:05}", oid, pygit2.enums.FileMode.BLOB))
+    index.add(pygit2.IndexEntry("b", repository.create_blob(b"one"), pygit2.enums.FileMode.BLOB))
+    index.write()
+    steps = 0
+    real = staging._Patch._entry
+
+    def counted(patch, at):
+        nonlocal steps
+        steps += 1
+        return real(patch, at)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(staging._Patch, "_entry", counted)
+        made = staging.staged(repository, (folder / "alike").read_bytes(), before, after)
+    assert struct.unpack_from(">I", made, 8) == (3_001 + len(letters),)
+    assert steps < 4 * 3_000
 
 
 def test_the_file_that_stands_before_a_path_in_an_index(repository):
@@ -280,9 +353,9 @@ def test_an_index_of_lies_is_no_danger(repository):
     body = data[:-20]
     for at in range(0, len(body), 3):
         lied = body[:at] + b"\xff" + body[at + 1 :]
-        whole = lied + staging._sum([lied])
+        whole = lied + indexes.checksum([lied])
         try:
-            made = staging.staged(repository, whole, before, after, str(folder / "scratch"))
+            made = staging.staged(repository, whole, before, after)
         except pygit2.GitError:
             continue
         assert made[:4] == b"DIRC"
