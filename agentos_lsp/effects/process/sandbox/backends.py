@@ -101,13 +101,15 @@ class Bubblewrap:
     @property
     def name(self) -> str:
         """What it is called on pages."""
-        return ", ".join(["bubblewrap", *(["Landlock"] if landlock.abi() >= landlock.SCOPED_SINCE else []), "seccomp"])
+        return ", ".join(["bubblewrap", *(["Landlock"] if landlock.abi() else []), "seccomp"])
 
     @property
     def gaps(self) -> tuple[str, ...]:
         """What it never holds."""
         # Nobody counts the processes of root, and the limit of the pid namespace is not within reach in there.
-        return (_DISK, _SOCKETS, *([_COUNT] if os.geteuid() == 0 else []))
+        late = "reading" if landlock.abi() else "reading and writing"
+        mounted = f"{late} what is mounted on this machine after the session's start"
+        return (_DISK, _SOCKETS, mounted, *([_COUNT] if os.geteuid() == 0 else []))
 
     def cage(self, place: Place) -> Cage:
         """Works out the cage as arguments of `bwrap`. Source: bwrap(1), 0.8."""
@@ -160,7 +162,7 @@ class LandlockAlone:
             "UDP, and sockets with a path",
             "mode, owner, times and attributes of your files",
             "the list of your processes",
-            "what you have in shared memory (`/dev/shm`), unless your repository, home or state lies there",
+            "what you have in `/dev/shm`, unless your repository, home, state or something hidden lies there",
             _COUNT,
             "servers on the session's own loopback cannot be reached",
             _DISK,

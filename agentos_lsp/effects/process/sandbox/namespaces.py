@@ -98,7 +98,8 @@ def _stand_by(inner: int) -> NoReturn:
 
 def _build(steps: Sequence[Sequence[object]]) -> None:
     """Makes the new root out of what the old one shows, and moves in; nothing of the old one can be reached then."""
-    kernel.mount("none", "/", None, kernel.MS_SLAVE | kernel.MS_REC)
+    # What is mounted outside later must not appear in here: it would come with its own rights, writable.
+    kernel.mount("none", "/", None, kernel.MS_PRIVATE | kernel.MS_REC)
     base = "/tmp"  # noqa: S108 - any folder will do: what is mounted here is seen by this process only
     kernel.mount("tmpfs", base, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
     for name in (_OLD, _NEW):

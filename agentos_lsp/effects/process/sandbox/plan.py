@@ -129,9 +129,9 @@ class Plan:
 
     @property
     def is_in_shared_memory(self) -> bool:
-        """Whether the session, its repository or a home folder lies in /dev/shm."""
+        """Whether the session, its repository, a home folder or something hidden lies in /dev/shm."""
         place = self._place
-        kept = (place.worktree, place.state_folder, place.repository, place.common_dir, *self._homes)
+        kept = (place.worktree, place.state_folder, place.repository, place.common_dir, *self._homes, *self._hidden)
         return any(_is_below(os.path.realpath(one), _SHARED) for one in kept if one)
 
     @property
@@ -405,13 +405,14 @@ def _second_layer(plan: Plan, around: Around, *, user: bool) -> dict[str, Any]:
     """Returns what Landlock is to hold, nothing where the kernel's can hold nothing of it.
 
     Alone it holds all that it can. In a cage, what can be read is what is there, and what can be written is what was
-    mounted so. Only for root in no user namespace are writes held twice: each holding costs a microsecond a file.
+    mounted so. Writes are held twice only for root in no user namespace, and in a cage that somebody else makes, in
+    which what is mounted outside later may appear: each holding costs a microsecond a file.
     """
     caged = around != "nobody"
     # The person's own, where nothing else is around: what lies in there is theirs.
     devices = [one for one in DEVICES if caged or one != _SHARED or not plan.is_in_shared_memory]
-    owns_the_machine = around == "keeper" and not user
-    governs = landlock.EVERYTHING if not caged else landlock.WRITES if owns_the_machine else landlock.NO_FILES
+    ours = around == "keeper" and user
+    governs = landlock.NO_FILES if ours else landlock.WRITES if caged else landlock.EVERYTHING
     if landlock.abi() < (1 if governs else landlock.SCOPED_SINCE):
         return {}
     return {

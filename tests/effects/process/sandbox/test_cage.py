@@ -18,7 +18,7 @@ import pytest
 
 from agentos_lsp.domain.errors import EffectError, UserError
 from agentos_lsp.effects.process import commands
-from agentos_lsp.effects.process.sandbox import backends, landlock
+from agentos_lsp.effects.process.sandbox import backends, landlock, plan
 from tests.effects.process.sandbox.conftest import Jail
 
 
@@ -95,6 +95,20 @@ async def test_where_landlock_is_alone_what_the_person_has_in_shared_memory_is_h
         assert (one.outside / "kept").read_text() == "kept\n"
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not (landlock.abi() and Path("/dev/shm").is_dir()), reason="neither Landlock nor shared memory")
+def test_where_landlock_is_alone_something_hidden_in_shared_memory_closes_it():
+    hidden = Path(tempfile.mkdtemp(prefix="agentos-hidden-", dir="/dev/shm"))
+    home = Path(tempfile.mkdtemp(prefix="agentos-home-", dir="/var/tmp"))
+    try:
+        place = plan.Place(str(home), str(home), str(home / "state"), str(home))
+        for paths, opens in (((), True), ((str(hidden),), False)):
+            wish = backends.LandlockAlone().cage(dataclasses.replace(place, hidden=paths)).wish
+            assert ("/dev/shm" in wish["landlock"]["writable"]) == opens
+    finally:
+        hidden.rmdir()
+        shutil.rmtree(home)
 
 
 async def test_temporary_files_are_kept_between_commands_and_seen_by_nobody_else(jail):

@@ -56,7 +56,7 @@ def test_a_backend_is_believed_only_as_far_as_its_canary_came(tmp_path):
     [
         ("nobody", False, landlock.EVERYTHING),
         ("keeper", True, landlock.NO_FILES),
-        ("wrapper", False, landlock.NO_FILES),
+        ("wrapper", False, landlock.WRITES),
         ("keeper", False, landlock.WRITES),
     ],
 )
